@@ -1,0 +1,88 @@
+"""Write files so that a crash leaves the old one or the new one: the only place that writes files.
+
+Temporary name on the same file system, sync of the bytes, rename, sync of the folder.
+"""
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from syncserver.errors import DiskFull
+
+FULL_DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def full_disk_is_passing_trouble() -> Iterator[None]:
+    """Turn the operating system's "no space left" into DiskFull; nothing was changed by then."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno in FULL_DISK_ERRORS:
+            text = "The server's disk is full; nothing was changed."
+            raise DiskFull(text, cause=str(problem)) from problem
+        raise
+
+
+@contextmanager
+def temporary_file(folder: Path) -> Iterator[Path]:
+    """Give the path of a new, empty file in `folder`; it is gone afterwards unless it was moved."""
+    with full_disk_is_passing_trouble():
+        handle, name = tempfile.mkstemp(dir=folder)
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(name)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Move `source` over `target` durably: when this returns, it is on disk."""
+    _sync_file(source)
+    os.replace(source, target)
+    sync_folder(target.parent)
+
+
+def keep_as(source: Path, target: Path) -> None:
+    """Give the bytes of `source`, which stays where it is, a second name, durably.
+
+    A hard link where the file system has them, a copy elsewhere. Only for files that are replaced
+    whole: a file that is changed in place would change under both names.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        with temporary_file(target.parent) as copy:
+            shutil.copyfile(source, copy)
+            replace(copy, target)
+    sync_folder(target.parent)
+
+
+def private_copy(source: Path, folder: Path) -> BinaryIO:
+    """Return an open copy of `source` that has no name any more, so that no crash can leave it."""
+    with temporary_file(folder) as copy:
+        shutil.copyfile(source, copy)
+        return copy.open("rb")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

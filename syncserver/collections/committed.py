@@ -1,0 +1,52 @@
+"""What a client's `meta` needs to know of a collection, as of the last commit."""
+
+import json
+from dataclasses import dataclass
+
+from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedState:
+    """The committed head of a collection; it stays readable while a sync has uncommitted changes.
+
+    `modified` and `schema_modified` are milliseconds, `usn` counts finished syncs and downloads.
+    """
+
+    modified: int
+    schema_modified: int
+    usn: int
+    empty: bool
+    scheduler_version: int
+    new_timezone: bool
+
+
+def read_committed_state(collection: LibankiCollection) -> CommittedState:
+    """Read the head of an open collection that has no transaction in progress.
+
+    Raises CollectionDamaged when the file has no row that describes the collection.
+    """
+    rows = collection.rows(
+        "select mod, scm, usn, not exists (select 1 from cards),"
+        " (select val from config where key = 'schedVer'),"
+        " (select val from config where key = 'creationOffset') from col"
+    )
+    if len(rows) != 1:
+        raise CollectionDamaged(f"the collection has {len(rows)} rows in table col")
+    modified, schema_modified, usn, empty, scheduler_version, creation_offset = rows[0]
+    version = _config_value(scheduler_version)
+    return CommittedState(
+        modified=modified,
+        schema_modified=schema_modified,
+        usn=usn,
+        empty=bool(empty),
+        scheduler_version=version if isinstance(version, int) else 1,
+        new_timezone=isinstance(_config_value(creation_offset), int),
+    )
+
+
+def _config_value(blob: list[int] | None) -> object:
+    try:
+        return json.loads(bytes(blob)) if blob is not None else None
+    except ValueError:
+        return None

@@ -1,0 +1,321 @@
+"""The lease: exactly one thread at a time owns a user's collection, and nobody waits for others.
+
+Each user has a slot. A thread that works on the collection holds the slot's lease for the length
+of one request. A sync spans several requests: between them the slot stays *reserved* for the
+device that began it, with the transaction open. Whoever else wants the collection waits a bounded
+time, takes a silent sync over, or gets a SyncConflict; the one taken over is rolled back and gets
+a SyncConflict at its next request. Slots share no lock, so users never wait for each other.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from syncserver import events
+from syncserver.collections import restore_points
+from syncserver.collections.committed import CommittedState, read_committed_state
+from syncserver.collections.folders import UserFolder
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.errors import SyncConflict
+from syncserver.settings import Settings
+
+REMEMBERED_META_ANSWERS: Final = 32  # of one user; each is two small strings and a number
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the host key that was used (one per device) and the session key of this sync."""
+
+    key_id: int
+    session_key: str
+
+
+@dataclass(slots=True)
+class Reservation:
+    """A sync in progress: whose it is, the engine's state of it, when it was last heard of."""
+
+    caller: Caller
+    state: object
+    last_heard: float
+
+
+@dataclass(slots=True)
+class Slot:
+    """All that the process holds of one user's collection; guarded by its own condition."""
+
+    folder: UserFolder
+    condition: threading.Condition = field(default_factory=threading.Condition)
+    busy: bool = False
+    collection: LibankiCollection | None = None
+    reservation: Reservation | None = None
+    committed: CommittedState | None = None
+    last_used: float = 0.0
+    # The schema times that `meta` told to each caller, for the check at its `start`.
+    told_schema: OrderedDict[Caller, int] = field(default_factory=OrderedDict)
+
+    def open(self) -> LibankiCollection:
+        """Return the open collection, opening or creating the file if need be."""
+        if self.collection is None:
+            self.folder.prepare()
+            if self.folder.collection.exists():
+                restore_points.drop_unfinished(self.folder)
+            collection = LibankiCollection(self.folder.collection)
+            try:
+                self.committed = read_committed_state(collection)
+            except BaseException:
+                collection.close()
+                raise
+            self.collection = collection
+            log.debug(events.COLLECTION_OPENED)
+        return self.collection
+
+    def close(self) -> None:
+        """Roll an unfinished sync back and close the file."""
+        self.reservation = None
+        collection, self.collection = self.collection, None
+        if collection is not None:
+            collection.close()
+            log.debug(events.COLLECTION_CLOSED)
+
+
+class Lease:
+    """The right to use one user's collection until the `with` block that gave it ends."""
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+
+    @property
+    def folder(self) -> UserFolder:
+        """Where the user's files lie."""
+        return self._slot.folder
+
+    @property
+    def collection(self) -> LibankiCollection:
+        """The user's open collection."""
+        return self._slot.open()
+
+    @property
+    def committed(self) -> CommittedState:
+        """The head of the collection as of the last commit."""
+        self._slot.open()
+        assert self._slot.committed is not None  # noqa: S101 - open() has just set it
+        return self._slot.committed
+
+    @property
+    def sync_state(self) -> object:
+        """What `reserve` was given; None outside a sync."""
+        return self._slot.reservation.state if self._slot.reservation else None
+
+    def reserve(self, caller: Caller, state: object) -> None:
+        """Keep the collection and its open transaction for `caller` beyond this lease."""
+        self._slot.reservation = Reservation(caller, state, time.monotonic())
+
+    def end_sync(self, committed: CommittedState | None) -> None:
+        """Give the reservation up: after a commit with the new head, after a roll-back with None.
+
+        The file is closed when it was rolled back, so that no cache of libanki is stale.
+        """
+        self._slot.reservation = None
+        if committed is None:
+            self.close_collection()
+        else:
+            self._slot.committed = committed
+
+    def close_collection(self) -> None:
+        """Close the file, as a replacement or a fresh set of libanki's caches needs."""
+        self._slot.close()
+
+    def forget_committed(self) -> None:
+        """Read the head afresh at the next use, because the file was replaced."""
+        self._slot.committed = None
+
+    def schema_told(self, caller: Caller) -> int | None:
+        """Return the schema time (ms) that `caller` was told at `meta`, None if it was not."""
+        return self._slot.told_schema.get(caller)
+
+
+class Collections:
+    """The slots of all users of one data root."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._users_folder: Path = settings.users_folder
+        self._slots: dict[str, Slot] = {}
+        self._slots_lock = threading.Lock()
+
+    def committed(self, folder: str, told_to: Caller | None = None) -> CommittedState:
+        """Return the committed head at once, also while a sync or a long request is in progress.
+
+        It is remembered what `told_to` was told. Raises SyncConflict only when the file was not
+        open and could not be opened for `sync_wait` seconds.
+        """
+        slot = self._slot(folder)
+        committed = slot.committed
+        if committed is None:
+            with self.lease(folder) as lease:
+                committed = lease.committed
+        if told_to is not None:
+            with slot.condition:
+                slot.told_schema[told_to] = committed.schema_modified
+                slot.told_schema.move_to_end(told_to)
+                while len(slot.told_schema) > REMEMBERED_META_ANSWERS:
+                    slot.told_schema.popitem(last=False)
+        return committed
+
+    @contextmanager
+    def lease(self, folder: str, caller: Caller | None = None) -> Iterator[Lease]:
+        """Own the collection, after the sync in progress has ended, was silent or was `caller`'s.
+
+        Waits at most `sync_wait` seconds, then raises SyncConflict. If the block raises, whatever
+        it did in a transaction is rolled back.
+        """
+        slot = self._slot(folder)
+        self._wait_for(slot, caller)
+        with self._owned(slot) as lease:
+            if slot.reservation is not None:
+                log.warning(events.SYNC_TAKEN_OVER, from_key=slot.reservation.caller.key_id)
+                slot.close()
+            yield lease
+
+    @contextmanager
+    def resume(self, folder: str, caller: Caller) -> Iterator[Lease]:
+        """Own the collection in the middle of `caller`'s sync.
+
+        Raises SyncConflict at once when it is not `caller`'s sync that is in progress. If the
+        block raises, the whole sync is rolled back.
+        """
+        slot = self._slot(folder)
+        deadline = time.monotonic() + self._settings.sync_wait
+        with slot.condition:
+            while True:
+                reservation = slot.reservation
+                if reservation is None or reservation.caller != caller:
+                    raise SyncConflict("This sync is over, or another one has taken its place.")
+                if not slot.busy:
+                    break
+                _wait(slot, deadline)
+            slot.busy = True
+        with self._owned(slot) as lease:
+            yield lease
+
+    def remove(self, folder: str) -> None:
+        """Remove a user's folder, whatever is going on in it. Raises SyncConflict if too busy."""
+        slot = self._slot(folder)
+        self._wait_for(slot, caller=None, take_over_everything=True)
+        with self._owned(slot) as lease:
+            lease.close_collection()
+            slot.committed = None
+            slot.folder.remove()
+        with self._slots_lock:
+            self._slots.pop(folder, None)
+
+    def tidy(self) -> None:
+        """Roll silent syncs back, close idle collections and those beyond the limit.
+
+        Never waits for a slot that is in use.
+        """
+        now = time.monotonic()
+        for slot in self._all_slots():
+            reservation = slot.reservation
+            if reservation and now - reservation.last_heard >= self._settings.sync_timeout:
+                self._close_if_free(slot, events.SYNC_TIMED_OUT)
+            elif not reservation and now - slot.last_used >= self._settings.idle_close:
+                self._close_if_free(slot)
+        self._close_beyond_limit()
+
+    def close(self, wait_seconds: float) -> None:
+        """Roll every unfinished sync back and close every collection, for the server's end."""
+        deadline = time.monotonic() + wait_seconds
+        for slot in self._all_slots():
+            with slot.condition:
+                while slot.busy and time.monotonic() < deadline:
+                    slot.condition.wait(timeout=max(0.0, deadline - time.monotonic()))
+                if not slot.busy:
+                    slot.close()
+
+    def _slot(self, folder: str) -> Slot:
+        with self._slots_lock:
+            slot = self._slots.get(folder)
+            if slot is None:
+                slot = self._slots[folder] = Slot(UserFolder(self._users_folder / folder))
+            return slot
+
+    def _all_slots(self) -> list[Slot]:
+        with self._slots_lock:
+            return list(self._slots.values())
+
+    def _wait_for(
+        self, slot: Slot, caller: Caller | None, *, take_over_everything: bool = False
+    ) -> None:
+        deadline = time.monotonic() + self._settings.sync_wait
+        with slot.condition:
+            while slot.busy or not (take_over_everything or self._may_take(slot, caller)):
+                _wait(slot, deadline, at_most=self._until_silent(slot))
+            slot.busy = True
+
+    def _may_take(self, slot: Slot, caller: Caller | None) -> bool:
+        reservation = slot.reservation
+        if reservation is None:
+            return True
+        if caller is not None and reservation.caller.key_id == caller.key_id:
+            return True  # the same device trying again
+        return time.monotonic() - reservation.last_heard >= self._settings.takeover_after
+
+    def _until_silent(self, slot: Slot) -> float | None:
+        if slot.busy or slot.reservation is None:
+            return None
+        silent = time.monotonic() - slot.reservation.last_heard
+        return max(0.0, self._settings.takeover_after - silent)
+
+    @contextmanager
+    def _owned(self, slot: Slot) -> Iterator[Lease]:
+        """Run the block with the busy slot and set it free afterwards, rolled back if it raised."""
+        try:
+            yield Lease(slot)
+        except BaseException:
+            slot.close()
+            raise
+        finally:
+            with slot.condition:
+                slot.busy = False
+                slot.last_used = time.monotonic()
+                if slot.reservation is not None:
+                    slot.reservation.last_heard = slot.last_used
+                slot.condition.notify_all()
+
+    def _close_if_free(self, slot: Slot, event: str | None = None) -> None:
+        with slot.condition:
+            if slot.busy:
+                return
+            slot.busy = True
+        with self._owned(slot):
+            if event is not None:
+                log.warning(event, folder=slot.folder.path.name)
+            slot.close()
+            slot.committed = None
+
+    def _close_beyond_limit(self) -> None:
+        idle = [
+            slot
+            for slot in self._all_slots()
+            if slot.collection is not None and slot.reservation is None
+        ]
+        idle.sort(key=lambda slot: slot.last_used)
+        for slot in idle[: max(0, len(idle) - self._settings.max_open_collections)]:
+            self._close_if_free(slot)
+
+
+def _wait(slot: Slot, deadline: float, at_most: float | None = None) -> None:
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        raise SyncConflict("Another device is syncing; try again when it has finished.")
+    slot.condition.wait(remaining if at_most is None else min(remaining, at_most + 0.01))

@@ -1,0 +1,206 @@
+"""The one adapter to libanki: every private call of the `anki` package that we use is in here.
+
+A collection is opened in server mode, in which the backend stamps what it changes with the
+collection's own usn. The engine sees tables (SQL through the backend's own SQLite), the JSON of
+schema 11, and three verbs for the transaction; it never sees the package itself. What each call
+does and does not do is in section 8 of the protocol facts, tried out there.
+
+It does not use `anki.collection.Collection`: its constructor writes the server's time zone and a
+dozen settings into every new collection.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar
+
+import anki.lang
+from anki import card_rendering_pb2, notetypes_pb2
+from anki._backend import RustBackend
+from anki.errors import BackendError, BackendIOError, DBError
+
+from syncserver.errors import DiskFull, ServerBusy
+
+# Words of SQLite and of the operating system for trouble that passes.
+FULL_DISK_SIGNS: Final = ("disk is full", "DiskFull", "No space left")
+PASSING_TROUBLE_SIGNS: Final = ("DatabaseBusy", "database is locked", "already open", "IoFailure")
+
+Row = list[Any]
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+NotetypeConfig = notetypes_pb2.Notetype.Config
+FieldConfig = notetypes_pb2.Notetype.Field.Config
+TemplateConfig = notetypes_pb2.Notetype.Template.Config
+
+
+class CollectionDamaged(Exception):
+    """The file cannot be opened or used as a collection; the message is SQLite's or libanki's."""
+
+
+class Rejected(Exception):
+    """An object was refused: its JSON is not of the right shape, or it breaks a constraint."""
+
+
+class LibankiPanicked(Exception):
+    """The Rust code panicked; this collection object must not be used any more."""
+
+
+class LibankiCollection:
+    """One open collection file. Not for use by two threads at once: the lease sees to that."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`, upgrading it to the newest schema; a missing file becomes a new collection.
+
+        Raises CollectionDamaged, DiskFull, ServerBusy.
+        """
+        self._backend = RustBackend(langs=["en"], server=True)
+        _guard(
+            self._backend.open_collection,
+            collection_path=str(path),
+            media_folder_path=str(path.with_suffix(".media-unused")),
+            media_db_path=str(path.with_suffix(".media-unused.db")),
+        )
+
+    def close(self) -> None:
+        """Close the file; a transaction that is still open is rolled back first.
+
+        Without that, libanki swallows the failure of its close and leaves a write-ahead log.
+        """
+        self.roll_back()
+        _guard(self._backend.close_collection, downgrade_to_schema11=False)
+
+    # SQL
+
+    def rows(self, sql: str, *values: object) -> list[Row]:
+        """Return all rows of a query; blobs are lists of integers."""
+        return _guard(self._backend.db_query, sql, values, False)  # type: ignore[arg-type]
+
+    def row(self, sql: str, *values: object) -> Row:
+        """Return the first row of a query that always has one."""
+        return self.rows(sql, *values)[0]
+
+    def scalar(self, sql: str, *values: object) -> Any:
+        """Return the first column of the first row, None when there is no row."""
+        rows = self.rows(sql, *values)
+        return rows[0][0] if rows else None
+
+    def column(self, sql: str, *values: object) -> list[Any]:
+        """Return the first column of all rows."""
+        return [row[0] for row in self.rows(sql, *values)]
+
+    def execute(self, sql: str, *values: object) -> None:
+        """Run one statement."""
+        self.rows(sql, *values)
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run one statement for each row of values."""
+        if rows:
+            _guard(self._backend.db_execute_many, sql, rows)  # type: ignore[arg-type]
+
+    # Transactions
+
+    def begin(self) -> None:
+        """Open the exclusive transaction in which a whole sync happens."""
+        _guard(self._backend.db_begin)
+
+    def commit(self) -> None:
+        """Make the transaction durable: when this returns it is on disk.
+
+        Through SQL, because the backend's own commit would overwrite the collection's `mod`.
+        """
+        self.execute("commit")
+
+    def roll_back(self) -> None:
+        """Undo the open transaction, if there is one, and drop the backend's caches."""
+        _guard(self._backend.db_rollback)
+
+    # Objects as JSON of schema 11
+
+    def notetype_json(self, notetype_id: int) -> bytes:
+        """Return a stored notetype with its usn, mod and unknown keys."""
+        return _guard(self._backend.get_notetype_legacy, notetype_id)
+
+    def deck_json(self, deck_id: int) -> bytes:
+        """Return a stored deck."""
+        return _guard(self._backend.get_deck_legacy, deck_id)
+
+    def deck_options_json(self, options_id: int) -> bytes:
+        """Return stored deck options; the id must exist, or libanki answers with the defaults."""
+        return _guard(self._backend.get_deck_config_legacy, options_id)
+
+    def config_json(self) -> bytes:
+        """Return the whole configuration as one JSON object."""
+        return _guard(self._backend.get_all_config)
+
+    def put_deck(self, deck: dict[str, Any]) -> None:
+        """Store a deck with the usn and mod that it carries, renaming it if its name is taken.
+
+        Raises Rejected.
+        """
+        _guard(
+            self._backend.add_or_update_deck_legacy,
+            deck=json.dumps(deck).encode(),
+            preserve_usn_and_mtime=True,
+        )
+
+    def put_deck_options(self, options: dict[str, Any], *, mod: int, usn: int) -> None:
+        """Store deck options with this usn and mod (seconds), which libanki would set itself.
+
+        Raises Rejected.
+        """
+        _guard(self._backend.add_or_update_deck_config_legacy, json.dumps(options).encode())
+        self.execute(
+            "update deck_config set mtime_secs = ?, usn = ? where id = ?", mod, usn, options["id"]
+        )
+
+    # Small helpers of the core
+
+    def restore_buried_cards(self) -> None:
+        """Unbury cards if the user's day has rolled over since the last time, as clients do.
+
+        A side effect of asking for the scheduler's day; section 2.12 of the protocol facts.
+        """
+        _guard(self._backend.sched_timing_today)
+
+    def strip_html(self, text: str) -> str:
+        """Return `text` as it counts for the sort field and the checksum of a note."""
+        return _guard(
+            self._backend.strip_html,
+            text=text,
+            mode=card_rendering_pb2.StripHtmlRequest.PRESERVE_MEDIA_FILENAMES,
+        )
+
+    def integrity_problems(self) -> list[str]:
+        """Return what SQLite's full integrity check found; empty when the file is sound."""
+        return [line for line in self.column("pragma integrity_check") if line != "ok"]
+
+
+def _guard(
+    call: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Result:
+    """Call the backend and translate what it raises into what our layers know."""
+    try:
+        return call(*args, **kwargs)
+    except (DBError, BackendIOError) as problem:
+        raise _storage_error(str(problem)) from problem
+    except BackendError as problem:
+        raise Rejected(str(problem)) from problem
+    except BaseException as problem:
+        if type(problem).__name__ == "PanicException":  # pyo3's, derived from BaseException
+            raise LibankiPanicked(str(problem)) from problem
+        raise
+
+
+def _storage_error(message: str) -> Exception:
+    if any(sign in message for sign in FULL_DISK_SIGNS):
+        return DiskFull("The server's disk is full; nothing was changed.", cause=message)
+    if any(sign in message for sign in PASSING_TROUBLE_SIGNS):
+        return ServerBusy("The collection cannot be used at the moment.", cause=message)
+    if "constraint" in message:
+        return Rejected(message)
+    return CollectionDamaged(message)
+
+
+# Without a language libanki's text helpers raise AttributeError; the language itself is not used.
+anki.lang.set_lang("en")

@@ -1,0 +1,101 @@
+"""What `--config` stands for: the settings, the accounts and the files of one installation."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from syncserver.accounts.database import migrate, open_database
+from syncserver.accounts.host_keys import HostKeys
+from syncserver.accounts.passwords import Passwords
+from syncserver.accounts.users import User, Users
+from syncserver.collections.folders import UserFolder
+from syncserver.control.addresses import client_url
+from syncserver.control.output import NO_SUCH_USER, WRONG_CONFIGURATION, CommandFailed
+from syncserver.events import configure_logging
+from syncserver.server import pid_file_of
+from syncserver.settings import ServerSettings, Settings, load_file
+
+DEFAULT_CONFIG: Final = Path("production.ini")
+
+ConfigOption = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="SYNCSERVER_CONFIG", help="The configuration file."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One configuration file and what it says."""
+
+    config: Path
+    settings: Settings
+    server: ServerSettings
+
+    @property
+    def pid_file(self) -> Path:
+        """The file in which the server says its process number."""
+        return pid_file_of(self.settings, self.server)
+
+    @property
+    def log_file(self) -> Path:
+        """The log of a server in the background; a relative path is relative to the data root."""
+        return self.settings.data_root / (self.server.log_file or "syncserver.log")
+
+    @property
+    def url(self) -> str:
+        """The address that people enter in their clients."""
+        return client_url(self.settings, self.server)
+
+    def folder_of(self, user: User) -> UserFolder:
+        """Return where the user's files lie."""
+        return UserFolder(self.settings.users_folder / user.folder)
+
+    def make_data_root(self) -> None:
+        """Make the folder that holds everything, if it is missing."""
+        self.settings.data_root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The account database, which is reached directly, whether the server runs or not."""
+
+    users: Users
+    host_keys: HostKeys
+
+    def user(self, name: str) -> User:
+        """Return the user called `name`; raises CommandFailed when there is none."""
+        user = self.users.find(name)
+        if user is None:
+            raise CommandFailed(f"there is no user called {name!r}", NO_SUCH_USER)
+        return user
+
+
+def open_installation(config: Path) -> Installation:
+    """Read a configuration file; raises SettingsError, and CommandFailed when there is none."""
+    if not config.is_file():
+        text = f"there is no {config}: copy example.ini to it, or name another file with --config"
+        raise CommandFailed(text, WRONG_CONFIGURATION)
+    shared, server = load_file(config)
+    # Standard output is for results, so even the events of libraries of ours go to the other one.
+    configure_logging("WARNING", shared.options.log_format)
+    return Installation(Path(os.path.abspath(config)), shared.options, server.options)
+
+
+@contextmanager
+def open_accounts(installation: Installation) -> Iterator[Accounts]:
+    """Open the account database, migrated to the newest schema."""
+    settings = installation.settings
+    installation.make_data_root()
+    engine = open_database(settings.accounts_url)
+    try:
+        migrate(engine)
+        users = Users(engine, Passwords(settings))
+        yield Accounts(users, HostKeys(engine, settings.host_keys_per_user))
+    finally:
+        engine.dispose()

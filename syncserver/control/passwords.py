@@ -1,0 +1,46 @@
+"""Asking for passwords, and making ones that can be copied from a screen to a phone."""
+
+import getpass
+import secrets
+import sys
+from typing import Annotated, Final
+
+import typer
+
+from syncserver.control.output import WRONG_USAGE, CommandFailed
+
+PasswordStdinOption = Annotated[
+    bool,
+    typer.Option("--password-stdin", help="Read the password from the first line of the input."),
+]
+
+# Without letters that are mistaken for others; 5 words of 2 syllables hold 62 random bits.
+CONSONANTS: Final = "bdfghjkmnprstvz"
+VOWELS: Final = "aeiou"
+WORDS: Final = 5
+
+
+def obtain_password(*, from_stdin: bool) -> str:
+    """Read a new password from the input, or ask for it twice on the terminal without echo."""
+    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _ask_twice()
+    if not password:
+        raise CommandFailed("the password is empty")
+    return password
+
+
+def readable_password() -> str:
+    """Return a random password that is easy to read and to type."""
+    return "-".join(_syllable() + _syllable() for _ in range(WORDS))
+
+
+def _ask_twice() -> str:
+    if not sys.stdin.isatty():
+        raise CommandFailed("no terminal to ask on: use --password-stdin", WRONG_USAGE)
+    password = getpass.getpass("Password: ")
+    if password and getpass.getpass("The same again: ") != password:
+        raise CommandFailed("the two passwords differ")
+    return password
+
+
+def _syllable() -> str:
+    return secrets.choice(CONSONANTS) + secrets.choice(VOWELS)

@@ -1,0 +1,216 @@
+"""The commands about the server's process: start, stop, restart, status and debug."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, Final
+from urllib.parse import quote
+
+import typer
+from paste.deploy import loadapp, loadserver
+
+from syncserver.collections import data_root_lock
+from syncserver.control.addresses import answers_health
+from syncserver.control.installation import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    Installation,
+    JsonOption,
+    open_installation,
+)
+from syncserver.control.output import (
+    FAILED,
+    NOT_RUNNING,
+    WRONG_CONFIGURATION,
+    CommandFailed,
+    note,
+    print_json,
+    say,
+)
+from syncserver.events import configure_logging
+from syncserver.server import free_address, ownership
+from syncserver.services import services_for
+
+# A small computer needs half of it to import everything.
+START_TIMEOUT: Final = 60.0
+# What the server may need to close its collections after the requests in progress have ended.
+CLOSING_TIMEOUT: Final = 15.0
+POLL_INTERVAL: Final = 0.05
+LOG_LINES_SHOWN: Final = 20
+
+
+def start(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Start the server and return when it answers."""
+    installation = open_installation(config)
+    pid = _running_pid(installation)
+    if pid is None:
+        _start(installation)
+    elif pid == _written_pid(installation):
+        say(f"already running as process {pid}")
+    else:
+        raise data_root_lock.DataRootInUse(installation.settings.data_root, pid)
+
+
+def stop(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Stop the server and return when it is gone.
+
+    Requests in progress are answered first.
+    """
+    _stop(open_installation(config))
+
+
+def restart(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Stop the server, if it is running, and start it."""
+    installation = open_installation(config)
+    _stop(installation)
+    _start(installation)
+
+
+def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Tell whether the server is running and answers.
+
+    The exit code is 0 when it is, 3 when it is not running, 1 when it does not answer.
+    """
+    installation = open_installation(config)
+    pid = _running_pid(installation)
+    answering = pid is not None and answers_health(installation.server)
+    if as_json:
+        print_json(_document(installation, pid, answering=answering))
+    elif pid is None:
+        say("not running")
+    else:
+        problem = "" if answering else ", but it does not answer"
+        say(f"running as process {pid} at {installation.url}{problem}")
+    if not answering:
+        raise typer.Exit(NOT_RUNNING if pid is None else FAILED)
+
+
+def debug(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Serve in the foreground until Ctrl+C.
+
+    The log goes to the terminal.
+    """
+    installation = open_installation(config)
+    settings = installation.settings
+    _running_pid(installation)
+    configure_logging(settings.log_level, settings.log_format)
+    # Other servers than ours know nothing of SIGTERM; for them it is Ctrl+C.
+    signal.signal(signal.SIGTERM, _exit)
+    with ownership(settings, installation.server):
+        server, app = _load(installation)
+        try:
+            server(app)
+        finally:
+            services_for(settings).close()
+
+
+def _start(installation: Installation) -> None:
+    free_address(installation.server.host, installation.server.port)
+    installation.make_data_root()
+    command = [sys.executable, "-m", "syncserver.control", "debug"]
+    log = os.open(installation.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        log_size = os.fstat(log).st_size
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            [*command, "--config", str(installation.config)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    _wait_until_healthy(installation, process, log_size)
+    say(f"started as process {process.pid} at {installation.url}")
+
+
+def _wait_until_healthy(
+    installation: Installation, process: "subprocess.Popen[bytes]", log_size: int
+) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while not answers_health(installation.server):
+        if process.poll() is not None:
+            problem = f"it ended with exit code {process.returncode}"
+        elif time.monotonic() > deadline:
+            process.terminate()
+            problem = f"it did not answer within {START_TIMEOUT:.0f} seconds"
+        else:
+            time.sleep(POLL_INTERVAL)
+            continue
+        note(_end_of_log(installation, log_size))
+        raise CommandFailed(f"the server did not start: {problem}; see {installation.log_file}")
+
+
+def _stop(installation: Installation) -> None:
+    pid = _running_pid(installation)
+    if pid is None:
+        say("not running")
+        return
+    _terminate(pid)
+    seconds = installation.server.stop_timeout + CLOSING_TIMEOUT
+    deadline = time.monotonic() + seconds
+    while data_root_lock.owner(installation.settings.data_root) is not None:
+        if time.monotonic() > deadline:
+            raise CommandFailed(f"process {pid} has not ended within {seconds:.0f} seconds")
+        time.sleep(POLL_INTERVAL)
+    say(f"stopped process {pid}")
+
+
+def _terminate(pid: int) -> None:
+    if pid == 0:
+        raise CommandFailed("the server is just starting; try again")
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        note(f"process {pid} was killed; its worker is ending")
+    except PermissionError:
+        raise CommandFailed(f"process {pid} belongs to another user") from None
+
+
+def _running_pid(installation: Installation) -> int | None:
+    """Return the process that owns the data root; remove a pid file that nobody stands behind."""
+    pid = data_root_lock.owner(installation.settings.data_root)
+    if pid is None and installation.pid_file.exists():
+        installation.pid_file.unlink(missing_ok=True)
+        note(f"removed {installation.pid_file}: its process is gone")
+    return pid
+
+
+def _written_pid(installation: Installation) -> int | None:
+    try:
+        return int(installation.pid_file.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def _end_of_log(installation: Installation, start: int) -> str:
+    with installation.log_file.open("rb") as log:
+        log.seek(start)
+        lines = log.read().decode("utf-8", "replace").rstrip().splitlines()
+    return "\n".join(lines[-LOG_LINES_SHOWN:])
+
+
+def _document(installation: Installation, pid: int | None, *, answering: bool) -> dict[str, Any]:
+    return {
+        "running": pid is not None,
+        "answering": answering,
+        "pid": pid,
+        "url": installation.url,
+        "data_root": installation.settings.data_root,
+        "config": installation.config,
+    }
+
+
+def _load(installation: Installation) -> tuple[Any, Any]:
+    """Load the server and the app that the configuration file names."""
+    uri = "config:" + quote(str(installation.config))
+    try:
+        return loadserver(uri), loadapp(uri)
+    except LookupError as problem:
+        raise CommandFailed(f"{installation.config}: {problem}", WRONG_CONFIGURATION) from None
+
+
+def _exit(_signal: int, _frame: object) -> None:
+    raise SystemExit(0)

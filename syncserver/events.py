@@ -1,0 +1,65 @@
+"""Names of the log events, and the set-up of structured logging.
+
+Each request is one `request` event; the others tell what an operator would want to know or count.
+The context (request id, address, user, client) is bound once per request by the request chain.
+"""
+
+import logging
+import sys
+from typing import Final, TextIO
+
+import structlog
+
+REQUEST: Final = "request"
+REQUEST_FAILED: Final = "request_failed"
+BODY_MISSING: Final = "body_missing"
+SERVER_STARTED: Final = "server_started"
+SERVER_STOPPED: Final = "server_stopped"
+DATABASE_MIGRATED: Final = "database_migrated"
+LOGIN: Final = "login"
+LOGIN_FAILED: Final = "login_failed"
+LOGIN_THROTTLED: Final = "login_throttled"
+PASSWORD_REHASHED: Final = "password_rehashed"
+USER_ADDED: Final = "user_added"
+USER_DELETED: Final = "user_deleted"
+USER_PURGED: Final = "user_purged"
+PASSWORD_CHANGED: Final = "password_changed"
+KEY_REVOKED: Final = "key_revoked"
+SYNC_STARTED: Final = "sync_started"
+SYNC_FINISHED: Final = "sync_finished"
+SYNC_ABORTED: Final = "sync_aborted"
+SYNC_TAKEN_OVER: Final = "sync_taken_over"
+SYNC_TIMED_OUT: Final = "sync_timed_out"
+SANITY_CHECK_FAILED: Final = "sanity_check_failed"
+COLLECTION_OPENED: Final = "collection_opened"
+COLLECTION_CLOSED: Final = "collection_closed"
+COLLECTION_UPLOADED: Final = "collection_uploaded"
+COLLECTION_DOWNLOADED: Final = "collection_downloaded"
+UPLOAD_REFUSED: Final = "upload_refused"
+BACKUP_PINNED: Final = "backup_pinned"
+HOUSEKEEPING_FAILED: Final = "housekeeping_failed"
+
+
+def configure_logging(level: str, log_format: str, stream: TextIO | None = None) -> None:
+    """Send structured events to `stream` (standard error by default).
+
+    `log_format` is `text` (one readable line per event; colours only on a terminal) or `json` (one
+    object per line). `level` is a name of the standard library's logging module.
+    """
+    out = stream if stream is not None else sys.stderr
+    renderers: list[structlog.types.Processor]
+    if log_format == "json":
+        renderers = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    else:
+        renderers = [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *renderers,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
+        logger_factory=structlog.WriteLoggerFactory(file=out),
+        cache_logger_on_first_use=False,
+    )

@@ -1,0 +1,95 @@
+"""Read request bodies part by part: limits are checked while data flows, never after."""
+
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+import zstandard
+
+from syncserver.errors import BadRequest, BodyTooLarge
+
+PART_SIZE: Final = 256 * 1024
+# Clients' frames have windows of 2 MiB; a frame may not make us hold more than this.
+MAX_WINDOW_SIZE: Final = 8 * 1024 * 1024
+# A zstd block of 4 bytes can stand for 128 KiB, so what goes into the decompressor at once decides
+# how much may come out of it at once: 32 MiB for the largest piece.
+MAX_EXPANSION: Final = 128 * 1024 // 4
+LARGEST_PIECE: Final = 1024
+SMALLEST_PIECE: Final = 64
+# Random bytes grow a little when they are compressed.
+COMPRESSION_OVERHEAD: Final = 64 * 1024
+
+
+class ByteSource(Protocol):
+    """What bodies are read from: a WSGI input, a file, another of our streams."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, none at the end."""
+        ...
+
+
+class CountingSource:
+    """A source that counts what was read from it."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self.bytes_read = 0
+
+    def read(self, size: int = PART_SIZE) -> bytes:
+        """Return up to `size` bytes, none at the end."""
+        part = self._source.read(size)
+        self.bytes_read += len(part)
+        return part
+
+
+class LengthLimitedSource:
+    """The first `length` bytes of a connection that goes on behind the body (Content-Length)."""
+
+    def __init__(self, source: ByteSource, length: int) -> None:
+        self._source = source
+        self._left = length
+
+    def read(self, size: int = PART_SIZE) -> bytes:
+        """Return up to `size` bytes; raises BadRequest when the connection ends too early."""
+        if not self._left:
+            return b""
+        part = self._source.read(min(size, self._left))
+        if not part:
+            raise BadRequest("The request was cut off.", cause=f"{self._left} bytes are missing")
+        self._left -= len(part)
+        return part
+
+
+def decompressed_parts(source: CountingSource, limit: int) -> Iterator[bytes]:
+    """Yield what one zstd frame contains, part by part; bytes behind the frame are left alone.
+
+    Raises BodyTooLarge as soon as more than `limit` bytes have come out or far more have gone in,
+    BadRequest when it is no zstd frame or when it was cut off.
+    """
+    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_SIZE).decompressobj()
+    left = limit
+    for piece in _pieces(source, limit):
+        part = _decompress(decompressor, piece)
+        left -= len(part)
+        if left < 0:
+            raise BodyTooLarge("The request is too large.", cause=f"more than {limit} bytes")
+        if part:
+            yield part
+        if decompressor.eof:
+            return
+    raise BadRequest("The request was cut off.", cause="the zstd frame is not complete")
+
+
+def _pieces(source: CountingSource, limit: int) -> Iterator[memoryview]:
+    size = max(SMALLEST_PIECE, min(LARGEST_PIECE, limit // MAX_EXPANSION))
+    while read := memoryview(source.read()):
+        if source.bytes_read > limit + COMPRESSION_OVERHEAD:
+            raise BodyTooLarge("The request is too large.", cause=f"more than {limit} bytes")
+        for start in range(0, len(read), size):
+            yield read[start : start + size]
+
+
+def _decompress(decompressor: "zstandard.ZstdDecompressionObj", piece: memoryview) -> bytes:
+    try:
+        return decompressor.decompress(piece)
+    except zstandard.ZstdError as problem:
+        raise BadRequest("The request is not compressed with zstd.", cause=str(problem)) from None

@@ -1,0 +1,222 @@
+"""The Granian runner behind `[server:main] use = egg:syncserver#server`.
+
+The process that PasteDeploy started becomes a supervisor, which holds the data root lock and the
+pid file and nothing else. One forked worker opens accounts and collections and serves; when it
+dies it is replaced, when the supervisor dies it ends as after SIGTERM: requests in progress are
+answered, unfinished syncs are rolled back, collections are closed.
+"""
+
+import errno
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from syncserver import __version__
+from syncserver.accounts.database import DatabaseUnusable, migrate, open_database
+from syncserver.collections import atomic_files, data_root_lock
+from syncserver.events import SERVER_STARTED, SERVER_STOPPED, configure_logging
+from syncserver.services import services_for
+from syncserver.settings import (
+    SERVER_SECTION,
+    ServerSettings,
+    Settings,
+    SettingsError,
+    load_options,
+)
+
+GRANIAN_MESSAGE: Final = "granian_message"
+# Connections that the kernel holds while all threads work; Linux cuts it at net.core.somaxconn.
+BACKLOG: Final = 2048
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+log = structlog.get_logger()
+
+
+class CannotServe(Exception):
+    """Something outside of the configuration keeps the server from starting."""
+
+
+class GranianMessages(logging.Handler):
+    """Make events of ours out of Granian's log records."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record, unless it is advice on options that this module chooses."""
+        if record.funcName != "serve":
+            log.log(record.levelno, GRANIAN_MESSAGE, text=record.getMessage())
+
+
+_REASONS: Final = (CannotServe, SettingsError, DatabaseUnusable, data_root_lock.DataRootInUse)
+
+GRANIAN_LOGGING: Final[dict[str, Any]] = {
+    "handlers": {"events": {"()": GranianMessages}},
+    "loggers": {"_granian": {"handlers": ["events"], "propagate": False}},
+}
+
+
+def serve_paste(app: WsgiApp, global_conf: Mapping[str, str], **local_conf: str) -> None:
+    """Serve `app` until SIGTERM or SIGINT; the server_runner of PasteDeploy.
+
+    Ends the process with a sentence and exit code 1 when the server cannot start.
+    """
+    try:
+        settings, options = _load(global_conf, local_conf)
+        configure_logging(settings.log_level, settings.log_format)
+        with ownership(settings, options):
+            address = free_address(options.host, options.port)
+            _prepare_accounts(settings)
+            _run(app, settings, options, address)
+    except _REASONS as problem:
+        raise SystemExit(f"syncserver: {problem}") from None
+
+
+@contextmanager
+def ownership(settings: Settings, options: ServerSettings) -> Iterator[None]:
+    """Hold the data root, made when it is missing, and say so in the pid file.
+
+    May be nested in one process. Raises DataRootInUse, and CannotServe when a path is unusable.
+    """
+    pid_file = pid_file_of(settings, options)
+    try:
+        settings.data_root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        data_root_lock.acquire(settings.data_root)
+        with atomic_files.temporary_file(pid_file.parent) as new:
+            new.write_text(f"{os.getpid()}\n", encoding="ascii")
+            atomic_files.replace(new, pid_file)
+    except OSError as problem:
+        raise CannotServe(f"{problem.filename}: {problem.strerror}") from None
+    try:
+        yield
+    finally:
+        pid_file.unlink(missing_ok=True)
+
+
+def pid_file_of(settings: Settings, options: ServerSettings) -> Path:
+    """Return the path of the pid file; a relative one is relative to the data root."""
+    return settings.data_root / (options.pid_file or "syncserver.pid")
+
+
+def free_address(host: str, port: int) -> str:
+    """Return the IP address of `host`, on which nobody listens at `port`.
+
+    Raises CannotServe when the port is taken or the address is not one of this machine's.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # As Granian does, so that connections which are still fading away are no obstacle.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as problem:
+        if problem.errno == errno.EADDRINUSE:
+            raise CannotServe(f"port {port} of {host} is in use by another program") from None
+        raise CannotServe(f"cannot listen on {host}, port {port}: {problem.strerror}") from None
+    return str(address[0])
+
+
+def http_url(host: str, port: int) -> str:
+    """Return the URL of a server that listens on `host` and `port`."""
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _load(
+    global_conf: Mapping[str, str], local_conf: Mapping[str, str]
+) -> tuple[Settings, ServerSettings]:
+    file = global_conf.get("__file__", "configuration")
+    shared = load_options(Settings, "DEFAULT", global_conf, file=file)
+    options = load_options(ServerSettings, SERVER_SECTION, local_conf, file=file)
+    return shared.options, options.options
+
+
+def _prepare_accounts(settings: Settings) -> None:
+    """Migrate the accounts before anything is forked: a wrong database_url ends in a sentence."""
+    engine = open_database(settings.accounts_url)
+    try:
+        migrate(engine)
+    finally:
+        engine.dispose()
+
+
+def _run(app: WsgiApp, settings: Settings, options: ServerSettings, address: str) -> None:
+    # The worker must inherit the loaded app and the data root lock.
+    multiprocessing.set_start_method("fork", force=True)
+    os.register_at_fork(after_in_child=_forget_signal_handlers)
+    url = http_url(address, options.port)
+    server = Server(
+        target="syncserver",
+        address=address,
+        port=options.port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        http=HTTPModes.http1,
+        websockets=False,
+        blocking_threads=options.threads,
+        backpressure=options.threads,
+        backlog=BACKLOG,
+        respawn_failed_workers=True,
+        workers_kill_timeout=options.stop_timeout,
+        log_level=LogLevels.warning,
+        log_dictconfig=GRANIAN_LOGGING,
+    )
+    # Granian would answer SIGHUP with a second worker beside the first, but a data root has one.
+    server.on_startup(partial(signal.signal, signal.SIGHUP, server.signal_handler_interrupt))
+    server.on_shutdown(partial(log.info, SERVER_STOPPED, url=url))
+    worker = partial(_start_worker, app, settings, url, options.stop_timeout)
+    server.serve(target_loader=worker, wrap_loader=False)
+
+
+def _forget_signal_handlers() -> None:
+    """Let signals end a worker that has not begun; the inherited handlers would swallow them."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Sent to the whole terminal; the supervisor passes it on as SIGTERM.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _start_worker(app: WsgiApp, settings: Settings, url: str, stop_timeout: int) -> WsgiApp:
+    """Start the services in the forked worker and return the app that it serves."""
+    # Until Granian sets its own handler, SIGTERM must still run the finalizer below.
+    signal.signal(signal.SIGTERM, _exit_cleanly)
+    services = services_for(settings)
+    # Finalizers run after Granian has let the requests in progress end.
+    Finalize(None, services.close, exitpriority=10)
+    services.start()
+    threading.Thread(target=_end_with_supervisor, args=(stop_timeout,), daemon=True).start()
+    log.info(SERVER_STARTED, url=url, version=__version__, data_root=str(settings.data_root))
+    return app
+
+
+def _exit_cleanly(_signal: int, _frame: object) -> None:
+    raise SystemExit(0)
+
+
+def _end_with_supervisor(stop_timeout: int) -> None:
+    """Wait for the supervisor's death, then stop as it would have stopped this worker.
+
+    Without this a killed supervisor would leave a worker that holds the port and the data root.
+    """
+    supervisor = multiprocessing.parent_process()
+    if supervisor is None:
+        return
+    supervisor.join()
+    # Repeated, because a signal that comes while Granian sets its handler up would be lost.
+    for _ in range(stop_timeout):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGKILL)

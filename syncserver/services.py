@@ -1,0 +1,127 @@
+"""What one process holds for one data root: accounts, collections, and the housekeeping thread."""
+
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from syncserver import events
+from syncserver.accounts.database import migrate, open_database
+from syncserver.accounts.host_keys import HostKeys
+from syncserver.accounts.login import Login
+from syncserver.accounts.login_throttle import LoginThrottle
+from syncserver.accounts.passwords import Passwords
+from syncserver.accounts.users import Users
+from syncserver.collections import data_root_lock
+from syncserver.collections.folders import PRIVATE_FOLDER_MODE, remove_stray_files
+from syncserver.collections.lease import Collections
+from syncserver.errors import SyncConflict
+from syncserver.settings import Settings, SettingsError
+
+HOUSEKEEPING_SECONDS: Final = 1.0
+FLUSH_SECONDS: Final = 5.0
+CLOSE_WAIT_SECONDS: Final = 10.0
+
+log = structlog.get_logger()
+
+
+class Services:
+    """Everything that the apps of one data root share."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare; nothing is opened before `start`, so that a process may fork in between."""
+        self.settings = settings
+        self._engine = open_database(settings.accounts_url)
+        self.users = Users(self._engine, Passwords(settings))
+        self.host_keys = HostKeys(self._engine, settings.host_keys_per_user)
+        self.login = Login(self.users, self.host_keys, LoginThrottle(settings))
+        self.collections = Collections(settings)
+        self._lock = threading.Lock()
+        self._running = threading.Event()
+        self._stopping = threading.Event()
+        self._housekeeper: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Own the data root, bring the accounts up to date, start housekeeping. Idempotent.
+
+        Raises DataRootInUse, SettingsError.
+        """
+        if self._running.is_set():
+            return
+        with self._lock:
+            if self._running.is_set():
+                return
+            prepare_data_root(self.settings.data_root)
+            data_root_lock.acquire(self.settings.data_root)
+            remove_stray_files(self.settings.users_folder)
+            migrate(self._engine)
+            self._housekeeper = threading.Thread(
+                target=self._keep_house, name="housekeeping", daemon=True
+            )
+            self._housekeeper.start()
+            self._running.set()
+
+    def close(self) -> None:
+        """Roll unfinished syncs back, close collections, store when keys were used. Idempotent."""
+        with self._lock:
+            if not self._running.is_set():
+                return
+            self._running.clear()
+            self._stopping.set()
+            if self._housekeeper is not None:
+                self._housekeeper.join(CLOSE_WAIT_SECONDS)
+            self.collections.close(CLOSE_WAIT_SECONDS)
+            self.host_keys.flush_uses()
+            self._engine.dispose()
+
+    def _keep_house(self) -> None:
+        next_flush = time.monotonic() + FLUSH_SECONDS
+        while not self._stopping.wait(HOUSEKEEPING_SECONDS):
+            try:
+                self.collections.tidy()
+                self._purge_removed_users()
+                if time.monotonic() >= next_flush:
+                    next_flush = time.monotonic() + FLUSH_SECONDS
+                    self.host_keys.flush_uses()
+            except Exception:
+                # Whatever it was, the next round may succeed, and without rounds nothing would
+                # ever be rolled back or closed.
+                log.exception(events.HOUSEKEEPING_FAILED)
+
+    def _purge_removed_users(self) -> None:
+        for folder in self.users.pending_purges():
+            try:
+                self.collections.remove(folder)
+            except SyncConflict:
+                continue  # still in use; the next round tries again
+            self.users.purge_done(folder)
+            log.info(events.USER_PURGED, folder=folder)
+
+
+_of_data_root: dict[Path, Services] = {}
+_of_data_root_lock = threading.Lock()
+
+
+def services_for(settings: Settings) -> Services:
+    """Return the services of the settings' data root, the same for all apps of this process.
+
+    Raises SettingsError when two apps name the same data root with different settings.
+    """
+    with _of_data_root_lock:
+        services = _of_data_root.get(settings.data_root)
+        if services is None:
+            services = _of_data_root[settings.data_root] = Services(settings)
+        elif services.settings != settings:
+            raise SettingsError(f"two apps use {settings.data_root} with different settings")
+        return services
+
+
+def prepare_data_root(data_root: Path) -> None:
+    """Make the data root, readable by its owner alone. Raises SettingsError if it is unusable."""
+    try:
+        data_root.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+        (data_root / "users").mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+    except OSError as problem:
+        raise SettingsError(f"data_root: {data_root}: {problem.strerror}") from None

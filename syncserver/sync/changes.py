@@ -1,0 +1,108 @@
+"""`applyChanges`: exchange notetypes, decks, deck options, tags and the configuration."""
+
+import time
+from typing import Any
+
+import msgspec
+
+from syncserver.collections.libanki import LibankiCollection, Rejected
+from syncserver.errors import BadRequest
+from syncserver.protocol.messages import Changes
+from syncserver.sync.merge_rules import incoming_wins, object_id, object_mod
+from syncserver.sync.notetypes import merge_notetype
+from syncserver.sync.session import SyncSession
+from syncserver.sync.tags import merge_tags
+
+
+def exchange_changes(
+    collection: LibankiCollection, session: SyncSession, received: Changes
+) -> dict[str, Any]:
+    """Return the server's changes, gathered before the client's are merged.
+
+    Raises BadRequest when one of the client's objects cannot be merged.
+    """
+    sent = _gather(collection, session)
+    _merge(collection, session, received)
+    return sent
+
+
+def _gather(collection: LibankiCollection, session: SyncSession) -> dict[str, Any]:
+    notetypes = _new_ids(collection, session, "notetypes")
+    decks = _new_ids(collection, session, "decks")
+    deck_options = _new_ids(collection, session, "deck_config")
+    changes: dict[str, Any] = {
+        "models": [msgspec.Raw(collection.notetype_json(oid)) for oid in notetypes],
+        "decks": [
+            [msgspec.Raw(collection.deck_json(oid)) for oid in decks],
+            [msgspec.Raw(collection.deck_options_json(oid)) for oid in deck_options],
+        ],
+        "tags": collection.column(
+            f"select tag from tags where {session.new_to_client}", session.client_usn
+        ),
+    }
+    if not session.client_is_newer:
+        changes["conf"] = msgspec.Raw(collection.config_json())
+        changes["crt"] = collection.scalar("select crt from col")
+    session.rows_sent += len(notetypes) + len(decks) + len(deck_options) + len(changes["tags"])
+    return changes
+
+
+def _new_ids(collection: LibankiCollection, session: SyncSession, table: str) -> list[int]:
+    return collection.column(
+        f"select id from {table} where {session.new_to_client}", session.client_usn
+    )
+
+
+def _merge(collection: LibankiCollection, session: SyncSession, received: Changes) -> None:
+    decks, deck_options = received.decks
+    for notetype in received.models:
+        merge_notetype(collection, session, notetype)
+    try:
+        for deck in decks:
+            _merge_deck(collection, session, deck)
+        for options in deck_options:
+            _merge_deck_options(collection, session, options)
+    except Rejected as problem:
+        raise BadRequest("A deck or its options cannot be read.", cause=str(problem)) from problem
+    merge_tags(collection, session, received.tags)
+    if received.crt is not None:
+        collection.execute("update col set crt = ?", received.crt)
+    if received.conf is not None:
+        _replace_config(collection, session, received.conf)
+    session.caches_stale = True
+    session.rows_received += (
+        len(received.models) + len(decks) + len(deck_options) + len(received.tags)
+    )
+
+
+def _merge_deck(collection: LibankiCollection, session: SyncSession, deck: dict[str, Any]) -> None:
+    if incoming_wins(collection, "decks", "mtime_secs", deck):
+        # libanki renames the deck if another one has its name, as the official merge does.
+        collection.put_deck(deck | {"id": object_id(deck), "usn": session.server_usn})
+
+
+def _merge_deck_options(
+    collection: LibankiCollection, session: SyncSession, options: dict[str, Any]
+) -> None:
+    if incoming_wins(collection, "deck_config", "mtime_secs", options):
+        collection.put_deck_options(
+            options | {"id": object_id(options)},
+            mod=object_mod(options),
+            usn=session.server_usn,
+        )
+
+
+def _replace_config(
+    collection: LibankiCollection, session: SyncSession, config: dict[str, Any]
+) -> None:
+    """Replace the configuration whole: merged key by key, removed settings would come back."""
+    now = int(time.time())
+    collection.execute("delete from config")
+    collection.execute_many(
+        "insert into config (key, usn, mtime_secs, val) values (?, ?, ?, ?)",
+        # As a blob: libanki cannot read the configuration when a value is stored as text.
+        [
+            [key, session.server_usn, now, list(msgspec.json.encode(value))]
+            for key, value in config.items()
+        ],
+    )

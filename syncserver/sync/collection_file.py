@@ -1,0 +1,123 @@
+"""Is this file, which somebody sent, an Anki collection that we can serve from now on?
+
+The file is private to us and closed, so the standard library's SQLite may look at it: libanki
+would turn an empty file, and any SQLite file without a collection in it, into a new collection.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from syncserver.collections.libanki import CollectionDamaged, LibankiCollection, Rejected
+from syncserver.errors import UploadRefused
+
+SQLITE_MAGIC: Final = b"SQLite format 3\x00"
+READABLE_SCHEMAS: Final = frozenset({11, 14, 15, 16, 17, 18})
+NEWEST_SCHEMA: Final = max(READABLE_SCHEMAS)
+# The statistics tables that SQLite's own ANALYZE makes are SQLite's, and Anki has no others.
+OUR_KINDS: Final = ("table", "index")
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a collection holds, to tell whether its replacement holds less."""
+
+    notes: int
+    newest_review: int
+
+    def exceed(self, other: "Holdings") -> bool:
+        """Tell whether something here would be lost if `other` took this one's place."""
+        return self.notes > other.notes or self.newest_review > other.newest_review
+
+
+def validated_collection(path: Path) -> Holdings:
+    """Bring the collection at `path` to the newest schema, check it whole, and close it again.
+
+    Raises UploadRefused, with a sentence for the person at the client, when it is not a sound
+    collection that we can open.
+    """
+    _check_is_sqlite(path)
+    with _damage_refused():
+        _check_outside(path)
+        with opened(path) as collection:
+            _check_inside(collection)
+            return holdings(collection)
+
+
+def holdings(collection: LibankiCollection) -> Holdings:
+    """Count what an open collection holds."""
+    notes, newest_review = collection.row(
+        "select (select count() from notes), (select coalesce(max(id), 0) from revlog)"
+    )
+    return Holdings(notes, newest_review)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[LibankiCollection]:
+    """Open a collection that nobody else uses."""
+    collection = LibankiCollection(path)
+    try:
+        yield collection
+    finally:
+        collection.close()
+
+
+def _check_is_sqlite(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(len(SQLITE_MAGIC))
+    if not start:
+        raise UploadRefused("The upload was empty; your collection on the server is unchanged.")
+    if start != SQLITE_MAGIC:
+        raise UploadRefused("This is not an Anki collection (not an SQLite file).")
+
+
+def _check_outside(path: Path) -> None:
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+        schema = _schema_version(database)
+        unexpected = database.execute(
+            "select type, name from sqlite_master where type not in (?, ?)"
+            " or sql like 'create virtual%' limit 1",
+            OUR_KINDS,
+        ).fetchone()
+    if schema is None:
+        raise UploadRefused("This is an SQLite file, but there is no Anki collection in it.")
+    if schema > NEWEST_SCHEMA:
+        raise UploadRefused("This collection was made by a newer Anki than this server knows.")
+    if schema not in READABLE_SCHEMAS:
+        raise UploadRefused("This collection was made by an Anki that is too old.")
+    if unexpected:
+        raise UploadRefused(f"The collection contains a {unexpected[0]} that is not Anki's.")
+
+
+def _schema_version(database: sqlite3.Connection) -> int | None:
+    """Return the version of Anki's schema, None when the file is no collection."""
+    try:
+        versions = database.execute("select ver from col").fetchall()
+    except sqlite3.OperationalError:
+        return None
+    only = versions[0][0] if len(versions) == 1 else None
+    return only if isinstance(only, int) else None
+
+
+def _check_inside(collection: LibankiCollection) -> None:
+    problems = collection.integrity_problems()
+    if problems:
+        raise UploadRefused(
+            "The collection is damaged. Please use Check Database, then try again.",
+            cause="; ".join(problems[:3]),
+        )
+
+
+@contextmanager
+def _damage_refused() -> Iterator[None]:
+    try:
+        yield
+    except (CollectionDamaged, Rejected, sqlite3.Error) as problem:
+        raise UploadRefused(
+            "The collection is damaged or cannot be read. Please use Check Database on this"
+            " device, then try again.",
+            cause=str(problem),
+        ) from problem

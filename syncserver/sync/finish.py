@@ -1,0 +1,39 @@
+"""`finish` and `abort`: a sync becomes durable whole, or it never happened."""
+
+import time
+
+from syncserver.collections.committed import read_committed_state
+from syncserver.collections.lease import Lease
+from syncserver.sync.session import current_session
+
+
+def finish(lease: Lease) -> int:
+    """Commit the sync and return the new modification time (ms) of the collection.
+
+    The usn, the times and all changes are one commit, and the time that is answered is the one
+    that is stored: otherwise every later sync of every client would do needless work.
+    """
+    session = current_session(lease)
+    collection = lease.collection
+    modified = new_modification_time(lease)
+    collection.execute("update col set ls = ?1, mod = ?1, usn = usn + 1", modified)
+    committed = read_committed_state(collection)
+    collection.commit()
+    lease.end_sync(committed)
+    if session.caches_stale:
+        lease.close_collection()
+    return modified
+
+
+def abort(lease: Lease) -> None:
+    """Roll the sync back."""
+    lease.end_sync(committed=None)
+
+
+def new_modification_time(lease: Lease) -> int:
+    """Return the present (ms), or the next millisecond if that is what is stored already.
+
+    Clients take equal times for "nothing to do", so two states may not share one.
+    """
+    now = time.time_ns() // 1_000_000
+    return now if now != lease.committed.modified else now + 1

@@ -1,0 +1,80 @@
+"""`upload`: a client's whole collection takes the place of the stored one, whole or not at all."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from syncserver import events
+from syncserver.collections import atomic_files, restore_points
+from syncserver.collections.folders import UserFolder
+from syncserver.collections.lease import Lease
+from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
+from syncserver.sync.collection_file import Holdings, holdings, validated_collection
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A validated collection in a temporary file, and what it holds."""
+
+    path: Path
+    holdings: Holdings
+
+
+@contextmanager
+def received_collection(folder: UserFolder, body: Iterable[bytes]) -> Iterator[Candidate]:
+    """Write the parts of `body` to a temporary file and validate it; no lease is needed for that.
+
+    A slow client so never holds a lock. Raises UploadRefused, DiskFull, and what `body` raises.
+    """
+    folder.prepare()
+    with atomic_files.temporary_file(folder.temporary) as path:
+        with path.open("wb") as file:
+            for part in body:
+                file.write(part)
+        yield Candidate(path, validated_collection(path))
+
+
+def replace_collection(lease: Lease, candidate: Candidate, backups_keep: int) -> None:
+    """Put `candidate` in the stored collection's place, which goes to the user's backups.
+
+    When this returns it is on disk. A stored collection that holds more notes or newer reviews
+    than what replaces it is pinned and logged as a warning: somebody may have clicked the wrong
+    button.
+    """
+    if lease.folder.collection.exists():
+        _keep_stored(lease, candidate, backups_keep)
+    try:
+        atomic_files.replace(candidate.path, lease.folder.collection)
+    finally:
+        lease.forget_committed()
+    log.info(events.COLLECTION_UPLOADED, notes=candidate.holdings.notes)
+
+
+def _keep_stored(lease: Lease, candidate: Candidate, backups_keep: int) -> None:
+    stored = _stored_holdings(lease)
+    # Closing folds the write-ahead log in; one left beside the new file would corrupt it.
+    lease.close_collection()
+    pinned = stored is None or stored.exceed(candidate.holdings)
+    if stored != Holdings(notes=0, newest_review=0):
+        backup = restore_points.keep_replaced(lease.folder, pinned=pinned, keep=backups_keep)
+        if pinned:
+            log.warning(
+                events.BACKUP_PINNED,
+                backup=backup.name,
+                stored_notes=stored.notes if stored else None,
+                uploaded_notes=candidate.holdings.notes,
+            )
+
+
+def _stored_holdings(lease: Lease) -> Holdings | None:
+    """Return what the stored collection holds, None when it is too damaged to tell."""
+    try:
+        collection: LibankiCollection = lease.collection
+        return holdings(collection)
+    except CollectionDamaged:
+        return None

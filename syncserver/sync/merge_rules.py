@@ -1,0 +1,42 @@
+"""Which of two versions of an object wins, as all clients and the official server have it."""
+
+from typing import Any
+
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.errors import BadRequest
+
+
+def incoming_wins(
+    collection: LibankiCollection, table: str, mod_column: str, incoming: dict[str, Any]
+) -> bool:
+    """Tell whether an incoming notetype, deck or options object replaces the stored one.
+
+    It does when nothing is stored under its id, or what is stored is not newer; when both were
+    changed in the same second the incoming one wins (section 2.5 of the protocol facts).
+    """
+    stored_mod = collection.scalar(
+        f"select {mod_column} from {table} where id = ?", object_id(incoming)
+    )
+    return stored_mod is None or stored_mod <= object_mod(incoming)
+
+
+def object_id(incoming: dict[str, Any]) -> int:
+    """Return the id of a notetype, deck or options object; some clients send it as a string."""
+    return _integer(incoming, "id", bits=64)
+
+
+def object_mod(incoming: dict[str, Any]) -> int:
+    """Return the modification time (seconds) of an object; some clients send it as a string."""
+    return _integer(incoming, "mod", bits=64)
+
+
+def _integer(incoming: dict[str, Any], key: str, bits: int) -> int:
+    value = incoming.get(key)
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            number = int(value)
+        except (ValueError, OverflowError):
+            number = None
+        if number is not None and -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+            return number
+    raise BadRequest("An object has no usable id or time.", cause=f"{key!r} is {value!r:.80}")

@@ -1,0 +1,55 @@
+"""`meta`: tell a client the head of the collection, so that it knows what there is to do.
+
+Answered from the committed state, without the lease: a desktop asks in the background and must
+neither wait for a phone's sync nor disturb it.
+"""
+
+import time
+from typing import Any, Final
+
+from syncserver.collections.committed import CommittedState
+from syncserver.errors import ClientTooOld
+from syncserver.protocol.messages import MetaRequest
+
+OLDEST_VERSION: Final = 8
+NEWEST_VERSION: Final = 11
+FIRST_WITH_SCHEDULER_2: Final = 9
+FIRST_WITH_TIMEZONES: Final = 10
+
+OLD_SCHEDULER_TEXT: Final = (
+    "Your collection uses the second scheduler, which this version of Anki does not know."
+    " Please update Anki on this device."
+)
+OLD_TIMEZONE_TEXT: Final = (
+    "Your collection uses the new handling of time zones, which this version of Anki does not"
+    " know. Please update Anki on this device."
+)
+
+
+def meta(request: MetaRequest, committed: CommittedState, media_usn: int) -> dict[str, Any]:
+    """Answer `meta` (section 2.2 of the protocol facts).
+
+    Raises ClientTooOld for versions of the protocol that we do not speak.
+    """
+    if not OLDEST_VERSION <= request.v <= NEWEST_VERSION:
+        raise ClientTooOld("This server speaks versions 8 to 11 of the sync protocol.")
+    refusal = _refusal(request.v, committed)
+    return {
+        "mod": committed.modified,
+        "scm": committed.schema_modified,
+        "usn": committed.usn,
+        "ts": int(time.time()),
+        "msg": refusal,
+        "cont": not refusal,
+        "hostNum": 0,
+        "empty": committed.empty,
+        "media_usn": media_usn,
+    }
+
+
+def _refusal(version: int, committed: CommittedState) -> str:
+    if committed.scheduler_version == 2 and version < FIRST_WITH_SCHEDULER_2:
+        return OLD_SCHEDULER_TEXT
+    if committed.new_timezone and version < FIRST_WITH_TIMEZONES:
+        return OLD_TIMEZONE_TEXT
+    return ""

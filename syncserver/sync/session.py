@@ -1,0 +1,60 @@
+"""The state of one sync in progress, from `start` to `finish`."""
+
+from dataclasses import dataclass, field
+
+from syncserver.collections.lease import Lease
+
+RowIds = list[int]
+
+
+@dataclass(slots=True)
+class PendingRows:
+    """Ids of rows that the client still has to be sent."""
+
+    revlog: RowIds
+    cards: RowIds
+    notes: RowIds
+
+
+@dataclass(frozen=True, slots=True)
+class NotetypeLayout:
+    """What the rows of a note depend on: how many fields, and which one is sorted by."""
+
+    field_count: int
+    sort_field: int
+
+
+@dataclass(slots=True)
+class SyncSession:
+    """A sync in progress; its changes live in the collection's open transaction.
+
+    `server_usn` stamps all that the client sends, so that no other device can miss it.
+    Objects with a usn of at least `client_usn` are new to the client.
+    """
+
+    server_usn: int
+    client_usn: int
+    client_is_newer: bool
+    to_send: PendingRows | None = None
+    layouts: dict[int, NotetypeLayout] = field(default_factory=dict)
+    # Whether libanki's caches are stale, because tables were written that it keeps in memory.
+    caches_stale: bool = False
+    rows_received: int = 0
+    rows_sent: int = 0
+
+    @property
+    def new_to_client(self) -> str:
+        """SQL that is true for rows that the client has not seen; takes `client_usn`."""
+        return "usn = ?" if self.client_usn == -1 else "usn >= ?"
+
+    @property
+    def unchanged_since_client(self) -> str:
+        """SQL that is true for a stored usn which the client has seen; takes `client_usn`."""
+        return "usn <> ?" if self.client_usn == -1 else "usn < ?"
+
+
+def current_session(lease: Lease) -> SyncSession:
+    """Return the session that the resumed lease carries."""
+    session = lease.sync_state
+    assert isinstance(session, SyncSession)  # noqa: S101 - only start() reserves a collection
+    return session

@@ -1,0 +1,16 @@
+"""From a host key to the user and device behind it."""
+
+from syncserver.accounts.host_keys import Device, HostKeys
+from syncserver.errors import WrongCredentials
+from syncserver.protocol.framed_request import FramedRequest
+from syncserver.wsgi.request_chain import RequestContext
+
+
+def authenticate(host_keys: HostKeys, framed: FramedRequest, context: RequestContext) -> Device:
+    """Return who sent the request. Raises WrongCredentials for an unknown or revoked host key."""
+    device = host_keys.authenticate(framed.host_key) if framed.host_key else None
+    if device is None:
+        raise WrongCredentials("Please log in again.", cause="unknown or revoked host key")
+    host_keys.note_use(device, framed.client, context.address)
+    context.bind(user=device.user.name, device=device.key_id)
+    return device

@@ -1,0 +1,125 @@
+"""The chain of policies around every view, once and in order.
+
+request id → client address → the view (limits, framing, authentication, lease, step) → mapping of
+errors → one log line. A view takes a request and a context and returns a response, or raises one
+of the classes of `errors`; only here does a class become a status line.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+from webob import Request, Response
+
+from syncserver import events
+from syncserver.errors import SyncServerError
+from syncserver.wsgi.client_address import TrustedProxies
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+SERVER_ERROR: Final = 500
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """What the chain and the view tell each other about one request.
+
+    `log_fields` (user, client, method) end up in the request's log line.
+    """
+
+    request_id: str
+    address: str
+    log_fields: dict[str, object] = field(default_factory=dict)
+    bytes_in: Callable[[], int] = lambda: 0
+
+    def bind(self, **fields: object) -> None:
+        """Add fields to this request's log lines."""
+        self.log_fields.update(fields)
+        structlog.contextvars.bind_contextvars(**fields)
+
+
+View = Callable[[Request, RequestContext], Response]
+
+
+class RequestChain:
+    """A WSGI app: the policies around one view."""
+
+    def __init__(self, view: View, proxies: TrustedProxies) -> None:
+        self._view = view
+        self._proxies = proxies
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request; whatever goes wrong, the response tells nothing that it may not."""
+        started = time.monotonic()
+        request = Request(environ)
+        context = RequestContext(uuid.uuid4().hex[:16], self._proxies.client_address(request))
+        structlog.contextvars.clear_contextvars()
+        context.bind(request_id=context.request_id, address=context.address)
+        response = self._respond(request, context)
+        line = _LogLine(request, response.status_int, context, started)
+        if isinstance(response.app_iter, list):
+            line.write(response.content_length or 0)
+        else:
+            response.app_iter = _logged_when_sent(response.app_iter, line)
+        parts: Iterable[bytes] = response(environ, start_response)
+        return parts
+
+    def _respond(self, request: Request, context: RequestContext) -> Response:
+        try:
+            return self._view(request, context)
+        except SyncServerError as refusal:
+            if refusal.cause:
+                context.bind(cause=refusal.cause)
+            return _refusal(refusal)
+        except Exception:
+            log.exception(events.REQUEST_FAILED)
+            return _text(SERVER_ERROR, f"Server error {context.request_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class _LogLine:
+    """The one log line of a request."""
+
+    request: Request
+    status: int
+    context: RequestContext
+    started: float
+
+    def write(self, bytes_out: int) -> None:
+        log.info(
+            events.REQUEST,
+            **self.context.log_fields,
+            verb=self.request.method,
+            path=self.request.path,
+            status=self.status,
+            milliseconds=round((time.monotonic() - self.started) * 1000, 1),
+            bytes_in=self.context.bytes_in(),
+            bytes_out=bytes_out,
+        )
+
+
+def _logged_when_sent(parts: Iterable[bytes], line: _LogLine) -> Iterator[bytes]:
+    """Yield the parts of a streamed body; the line is written when they end or are given up."""
+    bytes_out = 0
+    try:
+        for part in parts:
+            bytes_out += len(part)
+            yield part
+    finally:
+        line.write(bytes_out)
+
+
+def _refusal(refusal: SyncServerError) -> Response:
+    response = _text(refusal.status, refusal.public_text)
+    if refusal.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after_seconds)
+    return response
+
+
+def _text(status: int, text: str) -> Response:
+    return Response(status=status, text=f"{text}\n", content_type="text/plain", charset="utf-8")

@@ -1,0 +1,58 @@
+"""/sync: find the method, read the framing, frame the answer."""
+
+from io import BufferedReader
+
+import structlog
+from webob import Request, Response
+
+from syncserver import events
+from syncserver.errors import MethodNotAllowed, NotFound, UploadRefused
+from syncserver.protocol import messages
+from syncserver.protocol.response_framing import FramedReply, frame_bytes, frame_file
+from syncserver.services import Services
+from syncserver.wsgi.framing import read_framing
+from syncserver.wsgi.request_chain import RequestContext, View
+from syncserver.wsgi.sync_methods import METHODS, Answer, Call, Method, file_size
+
+log = structlog.get_logger()
+
+
+def sync_view(services: Services, page: View) -> View:
+    """Return the view of /sync; a browser that opens it is shown `page`."""
+
+    def view(request: Request, context: RequestContext) -> Response:
+        name = request.path_info.strip("/")
+        if request.method == "GET" and not name:
+            return page(request, context)
+        method = METHODS.get(name)
+        if method is None:
+            raise NotFound("There is no such sync method here.")
+        if request.method != "POST":
+            raise MethodNotAllowed("Sync methods are called with POST.")
+        return _answer(services, context, request, method)
+
+    return view
+
+
+def _answer(
+    services: Services, context: RequestContext, request: Request, method: Method
+) -> Response:
+    incoming = read_framing(request, context)
+    try:
+        answer = method(Call(services, context, incoming))
+    except UploadRefused as refusal:
+        log.warning(events.UPLOAD_REFUSED, reason=refusal.public_text, cause=refusal.cause)
+        answer = refusal.public_text.encode()
+    framed = _framed(answer, compressed=incoming.framed.compressed_reply)
+    return Response(status=200, headerlist=framed.headers, app_iter=_app_iter(framed))
+
+
+def _framed(answer: Answer, *, compressed: bool) -> FramedReply:
+    if isinstance(answer, BufferedReader):
+        return frame_file(answer, file_size(answer), compressed=compressed)
+    payload = answer if isinstance(answer, bytes) else messages.encode(answer)
+    return frame_bytes(payload, compressed=compressed)
+
+
+def _app_iter(framed: FramedReply) -> object:
+    return [framed.body] if isinstance(framed.body, bytes) else framed.body

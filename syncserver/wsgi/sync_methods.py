@@ -1,0 +1,237 @@
+"""The methods of the collection sync: what is left when framing and errors are taken out.
+
+Each function takes a call and returns the message to answer, bytes to answer, or an open file.
+Bodies are read before the lease is taken, so that a slow client never holds a lock.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, Final, TypeVar
+
+import structlog
+
+from syncserver import events
+from syncserver.accounts.host_keys import Device
+from syncserver.collections.folders import UserFolder
+from syncserver.collections.lease import Caller, Lease
+from syncserver.collections.libanki import Rejected
+from syncserver.errors import (
+    BadRequest,
+    BodyMissing,
+    BodyTooLarge,
+    SyncConflict,
+    UploadRefused,
+)
+from syncserver.protocol import messages
+from syncserver.services import Services
+from syncserver.sync import changes, chunks, finish, full_download, full_upload, graves, sanity
+from syncserver.sync import meta as meta_step
+from syncserver.sync import start as start_step
+from syncserver.sync.session import current_session
+from syncserver.wsgi.authentication import authenticate
+from syncserver.wsgi.framing import Incoming
+from syncserver.wsgi.request_chain import RequestContext
+
+SMALL_REQUEST: Final = 64 * 1024
+UPLOAD_ACCEPTED: Final = b"OK"
+# Media sync keeps its own count of changes; until it exists here there are none.
+NO_MEDIA_USN: Final = 0
+
+Message = TypeVar("Message")
+Answer = bytes | BinaryIO | object
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a method."""
+
+    services: Services
+    context: RequestContext
+    incoming: Incoming
+
+    def device(self) -> Device:
+        """Return who calls. Raises WrongCredentials."""
+        return authenticate(self.services.host_keys, self.incoming.framed, self.context)
+
+    def caller(self, device: Device) -> Caller:
+        """Return the identity of this sync. Raises BadRequest without a session key."""
+        session_key = self.incoming.framed.session_key
+        if not session_key:
+            raise BadRequest("The request has no session key.")
+        return Caller(device.key_id, session_key)
+
+    def message(self, shape: type[Message], limit: int | None = None) -> Message:
+        """Read and decode the payload. Raises BadRequest, BodyTooLarge, BodyMissing."""
+        most = self.services.settings.max_request_bytes if limit is None else limit
+        return messages.decode(self.incoming.payload(most), shape)
+
+    @contextmanager
+    def resumed(self, device: Device) -> Iterator[Lease]:
+        """Continue the caller's sync; what the collection rejects is the client's mistake."""
+        try:
+            with self.services.collections.resume(device.user.folder, self.caller(device)) as lease:
+                yield lease
+        except Rejected as problem:
+            raise BadRequest("The changes cannot be merged.", cause=str(problem)) from problem
+
+
+Method = Callable[[Call], Answer]
+
+
+def host_key(call: Call) -> Answer:
+    """Exchange a name and a password for a host key."""
+    request = call.message(messages.LoginRequest, SMALL_REQUEST)
+    client = call.incoming.framed.client
+    key = call.services.login.log_in(request.u, request.p, client, call.context.address)
+    return {"key": key}
+
+
+def meta(call: Call) -> Answer:
+    """Tell the head of the collection, as committed."""
+    device = call.device()
+    request = call.message(messages.MetaRequest, SMALL_REQUEST)
+    told_to = Caller(device.key_id, call.incoming.framed.session_key)
+    committed = call.services.collections.committed(device.user.folder, told_to)
+    return meta_step.meta(request, committed, NO_MEDIA_USN)
+
+
+def start(call: Call) -> Answer:
+    """Begin a sync."""
+    device = call.device()
+    caller = call.caller(device)
+    request = call.message(messages.StartRequest)
+    with call.services.collections.lease(device.user.folder, caller) as lease:
+        answer = start_step.start(lease, caller, request)
+    log.info(events.SYNC_STARTED)
+    return answer
+
+
+def apply_graves(call: Call) -> None:
+    """Take some of the client's deletions."""
+    device = call.device()
+    request = call.message(messages.ApplyGravesRequest)
+    with call.resumed(device) as lease:
+        graves.apply_graves(lease.collection, current_session(lease), request.chunk)
+
+
+def apply_changes(call: Call) -> Answer:
+    """Exchange what is neither note, card nor review."""
+    device = call.device()
+    request = call.message(messages.ApplyChangesRequest)
+    with call.resumed(device) as lease:
+        session = current_session(lease)
+        return changes.exchange_changes(lease.collection, session, request.changes)
+
+
+def chunk(call: Call) -> Answer:
+    """Give the client some rows."""
+    device = call.device()
+    call.incoming.payload(SMALL_REQUEST)
+    with call.resumed(device) as lease:
+        return chunks.next_chunk(lease.collection, current_session(lease))
+
+
+def apply_chunk(call: Call) -> None:
+    """Take some of the client's rows."""
+    device = call.device()
+    request = call.message(messages.ApplyChunkRequest)
+    with call.resumed(device) as lease:
+        chunks.apply_chunk(lease.collection, current_session(lease), request.chunk)
+
+
+def sanity_check(call: Call) -> Answer:
+    """Compare counts; if they differ, the sync is rolled back at once."""
+    device = call.device()
+    request = call.message(messages.SanityCheckRequest, SMALL_REQUEST)
+    with call.resumed(device) as lease:
+        result = sanity.sanity_check(lease.collection, request.client)
+        if not result.agrees:
+            log.warning(events.SANITY_CHECK_FAILED, answer=messages.encode(result.reply).decode())
+            finish.abort(lease)
+    return result.reply
+
+
+def finish_sync(call: Call) -> Answer:
+    """Make the sync durable."""
+    device = call.device()
+    call.incoming.payload(SMALL_REQUEST)
+    with call.resumed(device) as lease:
+        session = current_session(lease)
+        modified = finish.finish(lease)
+    log.info(events.SYNC_FINISHED, received=session.rows_received, sent=session.rows_sent)
+    return modified
+
+
+def abort(call: Call) -> None:
+    """Roll the caller's own sync back, if it has one."""
+    device = call.device()
+    call.incoming.payload(SMALL_REQUEST)
+    try:
+        with call.resumed(device) as lease:
+            finish.abort(lease)
+        log.info(events.SYNC_ABORTED)
+    except SyncConflict:
+        pass
+
+
+def upload(call: Call) -> Answer:
+    """Replace the stored collection by the client's."""
+    device = call.device()
+    settings = call.services.settings
+    folder = UserFolder(settings.users_folder / device.user.folder)
+    caller = Caller(device.key_id, call.incoming.framed.session_key)
+    body = _upload_parts(call, settings.max_collection_bytes)
+    with (
+        full_upload.received_collection(folder, body) as candidate,
+        call.services.collections.lease(device.user.folder, caller) as lease,
+    ):
+        full_upload.replace_collection(lease, candidate, settings.backups_keep)
+    return UPLOAD_ACCEPTED
+
+
+def download(call: Call) -> Answer:
+    """Send the stored collection."""
+    device = call.device()
+    call.incoming.payload(SMALL_REQUEST)
+    caller = Caller(device.key_id, call.incoming.framed.session_key)
+    with call.services.collections.lease(device.user.folder, caller) as lease:
+        return full_download.copy_for_download(lease)
+
+
+def file_size(file: BinaryIO) -> int:
+    """Return the size in bytes of an open file."""
+    return os.fstat(file.fileno()).st_size
+
+
+def _upload_parts(call: Call, limit: int) -> Iterator[bytes]:
+    """Yield the uploaded file; what goes wrong is said in words, which clients show."""
+    try:
+        yield from call.incoming.parts(limit)
+    except BodyTooLarge as problem:
+        raise UploadRefused(
+            f"Your collection is larger than this server accepts ({limit / 1_000_000:,.0f} MB)."
+            " Please ask whoever runs the server to raise max_collection_bytes.",
+            cause=problem.cause,
+        ) from None
+    except BodyMissing as problem:
+        raise UploadRefused(problem.public_text, cause=problem.cause) from None
+
+
+METHODS: Final[dict[str, Method]] = {
+    "hostKey": host_key,
+    "meta": meta,
+    "start": start,
+    "applyGraves": apply_graves,
+    "applyChanges": apply_changes,
+    "chunk": chunk,
+    "applyChunk": apply_chunk,
+    "sanityCheck2": sanity_check,
+    "finish": finish_sync,
+    "abort": abort,
+    "upload": upload,
+    "download": download,
+}

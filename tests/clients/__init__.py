@@ -1,0 +1,1 @@
+"""Scenarios with real Anki clients against a real server process over a real socket."""
