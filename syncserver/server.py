@@ -30,7 +30,7 @@ from syncserver import __version__
 from syncserver.accounts.database import DatabaseUnusable, migrate, open_database
 from syncserver.collections import atomic_files, data_root_lock
 from syncserver.events import SERVER_STARTED, SERVER_STOPPED, configure_logging
-from syncserver.services import services_for
+from syncserver.services import prepare_data_root, services_for
 from syncserver.settings import (
     SERVER_SECTION,
     ServerSettings,
@@ -58,7 +58,8 @@ class GranianMessages(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Log one record, unless it is advice on options that this module chooses."""
         if record.funcName != "serve":
-            log.log(record.levelno, GRANIAN_MESSAGE, text=record.getMessage())
+            text = record.getMessage()
+            log.log(record.levelno, GRANIAN_MESSAGE, text=text, exc_info=record.exc_info or False)
 
 
 _REASONS: Final = (CannotServe, SettingsError, DatabaseUnusable, data_root_lock.DataRootInUse)
@@ -89,11 +90,12 @@ def serve_paste(app: WsgiApp, global_conf: Mapping[str, str], **local_conf: str)
 def ownership(settings: Settings, options: ServerSettings) -> Iterator[None]:
     """Hold the data root, made when it is missing, and say so in the pid file.
 
-    May be nested in one process. Raises DataRootInUse, and CannotServe when a path is unusable.
+    May be nested in one process. Raises DataRootInUse, SettingsError, and CannotServe when the pid
+    file cannot be written.
     """
     pid_file = pid_file_of(settings, options)
     try:
-        settings.data_root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        prepare_data_root(settings.data_root)
         data_root_lock.acquire(settings.data_root)
         with atomic_files.temporary_file(pid_file.parent) as new:
             new.write_text(f"{os.getpid()}\n", encoding="ascii")
@@ -156,7 +158,7 @@ def _prepare_accounts(settings: Settings) -> None:
 def _run(app: WsgiApp, settings: Settings, options: ServerSettings, address: str) -> None:
     # The worker must inherit the loaded app and the data root lock.
     multiprocessing.set_start_method("fork", force=True)
-    os.register_at_fork(after_in_child=_forget_signal_handlers)
+    os.register_at_fork(after_in_child=_block_signals)
     url = http_url(address, options.port)
     server = Server(
         target="syncserver",
@@ -181,29 +183,37 @@ def _run(app: WsgiApp, settings: Settings, options: ServerSettings, address: str
     server.serve(target_loader=worker, wrap_loader=False)
 
 
-def _forget_signal_handlers() -> None:
-    """Let signals end a worker that has not begun; the inherited handlers would swallow them."""
+def _block_signals() -> None:
+    """Keep signals from a new worker, whose inherited handlers would swallow them.
+
+    SIGTERM waits for `_pass_one_stop_on`; Ctrl+C and a closed terminal are the supervisor's.
+    """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # Sent to the whole terminal; the supervisor passes it on as SIGTERM.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
 def _start_worker(app: WsgiApp, settings: Settings, url: str, stop_timeout: int) -> WsgiApp:
     """Start the services in the forked worker and return the app that it serves."""
-    # Until Granian sets its own handler, SIGTERM must still run the finalizer below.
-    signal.signal(signal.SIGTERM, _exit_cleanly)
     services = services_for(settings)
     # Finalizers run after Granian has let the requests in progress end.
     Finalize(None, services.close, exitpriority=10)
     services.start()
+    threading.Thread(target=_pass_one_stop_on, daemon=True).start()
     threading.Thread(target=_end_with_supervisor, args=(stop_timeout,), daemon=True).start()
     log.info(SERVER_STARTED, url=url, version=__version__, data_root=str(settings.data_root))
     return app
 
 
-def _exit_cleanly(_signal: int, _frame: object) -> None:
-    raise SystemExit(0)
+def _pass_one_stop_on() -> None:
+    """Hand the first SIGTERM to Granian, and no other one.
+
+    A third signal while it waits for requests would block it for ever, with the interpreter's lock
+    held [tried with 2.8]; service managers send one to each process, and so does the supervisor.
+    """
+    signal.sigwait({signal.SIGTERM})
+    while not callable(stop := signal.getsignal(signal.SIGTERM)):
+        time.sleep(0.01)  # Granian is about to set its handler
+    stop(signal.SIGTERM, None)
 
 
 def _end_with_supervisor(stop_timeout: int) -> None:
@@ -215,8 +225,6 @@ def _end_with_supervisor(stop_timeout: int) -> None:
     if supervisor is None:
         return
     supervisor.join()
-    # Repeated, because a signal that comes while Granian sets its handler up would be lost.
-    for _ in range(stop_timeout):
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(stop_timeout)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 SERVER_SECTION: Final = "server:main"
+OUR_EGG: Final = "egg:syncserver"
 ENVIRONMENT_PREFIX: Final = "SYNCSERVER_"
 # PasteDeploy puts these into every [DEFAULT] section by itself.
 PASTE_OWN_KEYS: Final = frozenset({"here", "__file__"})
@@ -206,15 +207,23 @@ def load_file(
         raise SettingsError(f"{config}: {problem}") from None
     file = str(config)
     shared = load_options(Settings, "DEFAULT", shared_values, file=file, environment=environment)
-    server_values = {
-        key: value
-        for key, value in all_server_values.items()
-        if shared_values.get(key) != value and key != "use"
-    }
+    server_values = _own_server_options(all_server_values, shared_values)
     server = load_options(
         ServerSettings, SERVER_SECTION, server_values, file=file, environment=environment
     )
     return shared, server
+
+
+def _own_server_options(section: Mapping[str, str], inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return what [server:main] says to us; another WSGI server has options of its own there."""
+    ours = section.get("use", "").startswith(OUR_EGG)
+    return {
+        option: value
+        for option, value in section.items()
+        if option != "use"
+        and inherited.get(option) != value
+        and (ours or option in ServerSettings.model_fields)
+    }
 
 
 def _environment_value(option: str, environment: Mapping[str, str]) -> tuple[str, str] | None:

@@ -4,7 +4,9 @@ SQLite in a file by default, PostgreSQL by URL. Nothing connects before the firs
 migration. Dispose the engine before a fork: an open SQLite connection must not cross one.
 """
 
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -125,9 +127,24 @@ def _open_sqlite(url: URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(connection, timeout=WAIT_SECONDS)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _switch_to_wal(connection: Any, timeout: float) -> None:
+    # Of processes that switch a new file at the same moment all but one are told at once that it is
+    # locked, whatever busy_timeout says.
+    give_up_at = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() >= give_up_at:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

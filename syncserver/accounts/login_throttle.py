@@ -91,8 +91,9 @@ class _Failures:
             self._times.pop(key or "", None)
 
     def _forget_what_is_old(self, now: float) -> None:
-        # The key that failed last was put in last, so the first one is the oldest.
-        while self._times:
+        # The key that failed last was put in last, so the first one is the oldest; the key
+        # that was just put in never goes.
+        while True:
             first = next(iter(self._times))
             if self._times[first][-1] + self._window > now and len(self._times) <= _MOST_KEYS:
                 return

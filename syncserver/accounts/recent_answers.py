@@ -38,8 +38,9 @@ class RecentAnswers(Generic[Answer]):
             return len(self._answers)
 
     def _forget_what_is_old(self, now: float) -> None:
-        # A dict keeps the order of insertion, so the oldest is always the first.
-        while self._answers:
+        # A dict keeps the order of insertion, so the oldest is always the first; the one
+        # that was just put in never goes.
+        while True:
             first = next(iter(self._answers))
             if now - self._answers[first][0] <= self._seconds and len(self._answers) <= self._most:
                 return

@@ -6,7 +6,7 @@ How a database gets there is told by the migrations; a test compares the two.
 from datetime import datetime, timezone
 from typing import Any, Final
 
-from sqlalchemy import Column, DateTime, ForeignKey, Integer, MetaData, String, Table, TypedColumns
+from sqlalchemy import Column, DateTime, ForeignKey, Integer, MetaData, String, Table
 from sqlalchemy.types import TypeDecorator
 
 NAME_LENGTH: Final = 128
@@ -37,42 +37,6 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=timezone.utc)
 
 
-class UserColumns(TypedColumns):
-    """The columns of `users`.
-
-    `password_version` counts the passwords a user has had (not their rehashes): a login that was
-    still being checked when the password changed must not get a key.
-    """
-
-    id = Column(Integer, primary_key=True)
-    name = Column(String(NAME_LENGTH), nullable=False, unique=True)
-    folder = Column(String(FOLDER_LENGTH), nullable=False, unique=True)
-    password_hash = Column(String(255), nullable=False)
-    password_version = Column(Integer, nullable=False)
-    created_at = Column(UtcDateTime, nullable=False)
-
-
-class HostKeyColumns(TypedColumns):
-    """The columns of `host_keys`; `key_hash` is the SHA-256 of the key in hexadecimal."""
-
-    id = Column(Integer, primary_key=True)
-    user_id = Column(
-        Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True
-    )
-    key_hash = Column(String(64), nullable=False, unique=True)
-    client_version = Column(String(CLIENT_VERSION_LENGTH), nullable=False)
-    created_at = Column(UtcDateTime, nullable=False)
-    last_used_at: Column[datetime | None] = Column(UtcDateTime)
-    address = Column(String(ADDRESS_LENGTH), nullable=False)
-
-
-class FolderPurgeColumns(TypedColumns):
-    """The columns of `folder_purges`: folders of deleted users that are still to be removed."""
-
-    folder = Column(String(FOLDER_LENGTH), primary_key=True)
-    requested_at = Column(UtcDateTime, nullable=False)
-
-
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -82,8 +46,43 @@ metadata = MetaData(
     }
 )
 
-# AUTOINCREMENT: an id that is in a cache, or that an operator is about to type, must not come to
-# mean another user or key.
-users = Table("users", metadata, UserColumns, sqlite_autoincrement=True)
-host_keys = Table("host_keys", metadata, HostKeyColumns, sqlite_autoincrement=True)
-folder_purges = Table("folder_purges", metadata, FolderPurgeColumns)
+# AUTOINCREMENT below: an id that is in a cache, or that an operator is about to type, must not come
+# to mean another user or key.
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(NAME_LENGTH), nullable=False, unique=True),
+    Column("folder", String(FOLDER_LENGTH), nullable=False, unique=True),
+    Column("password_hash", String(255), nullable=False),
+    # Counts the passwords a user has had, not their rehashes: a login that was still being checked
+    # when the password changed must not get a key.
+    Column("password_version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+host_keys = Table(
+    "host_keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "user_id", Integer, ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False, index=True
+    ),
+    # The SHA-256 of the key, in hexadecimal.
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("client_version", String(CLIENT_VERSION_LENGTH), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_used_at", UtcDateTime),
+    Column("address", String(ADDRESS_LENGTH), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Folders of deleted users that are still to be removed.
+folder_purges = Table(
+    "folder_purges",
+    metadata,
+    Column("folder", String(FOLDER_LENGTH), primary_key=True),
+    Column("requested_at", UtcDateTime, nullable=False),
+)

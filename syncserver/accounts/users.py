@@ -166,7 +166,7 @@ class Users:
             row = connection.execute(
                 _SELECT.add_columns(users.c.password_hash).where(users.c.name == normal)
             ).one_or_none()
-        return row and (_user(row), row.password_hash)
+        return None if row is None else (_user(row), row.password_hash)
 
     def _rehash(self, user: User, stored_hash: str, password: str) -> None:
         # Only while it is the hash that was verified: another login or a new password may be

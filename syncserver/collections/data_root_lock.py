@@ -7,10 +7,12 @@ whatever kills it, so a lock that is held always means a live server.
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Final
 
 LOCK_FILE: Final = "syncserver.lock"
+MOMENT_SECONDS: Final = 0.2
 
 _held: dict[Path, int] = {}
 
@@ -33,12 +35,10 @@ def acquire(data_root: Path) -> None:
     if data_root in _held:
         return
     handle = os.open(data_root / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _lock(handle):
         pid = _read_pid(handle)
         os.close(handle)
-        raise DataRootInUse(data_root, pid) from None
+        raise DataRootInUse(data_root, pid)
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     _held[data_root] = handle
@@ -69,6 +69,20 @@ def owner(data_root: Path) -> int | None:
     finally:
         os.close(handle)
     return None
+
+
+def _lock(handle: int) -> bool:
+    """Take the lock; whoever only asks who owns it has it for a moment too, which is waited out."""
+    deadline = time.monotonic() + MOMENT_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(MOMENT_SECONDS / 20)
+        else:
+            return True
 
 
 def _read_pid(handle: int) -> int | None:

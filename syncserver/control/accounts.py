@@ -150,4 +150,6 @@ def _document(user: User) -> dict[str, Any]:
 def _say_address(installation: Installation) -> None:
     say(f"Sync URL:  {installation.url}")
     if reaches_this_machine_only(installation.settings, installation.server):
-        note(f"Other devices cannot reach it: set host and public_url in {installation.config}")
+        note(
+            f"Only this computer reaches it; for others set host = 0.0.0.0 in {installation.config}"
+        )

@@ -18,6 +18,7 @@ from syncserver.control.addresses import client_url
 from syncserver.control.output import NO_SUCH_USER, WRONG_CONFIGURATION, CommandFailed
 from syncserver.events import configure_logging
 from syncserver.server import pid_file_of
+from syncserver.services import prepare_data_root
 from syncserver.settings import ServerSettings, Settings, load_file
 
 DEFAULT_CONFIG: Final = Path("production.ini")
@@ -56,10 +57,6 @@ class Installation:
         """Return where the user's files lie."""
         return UserFolder(self.settings.users_folder / user.folder)
 
-    def make_data_root(self) -> None:
-        """Make the folder that holds everything, if it is missing."""
-        self.settings.data_root.mkdir(mode=0o700, parents=True, exist_ok=True)
-
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
@@ -91,7 +88,7 @@ def open_installation(config: Path) -> Installation:
 def open_accounts(installation: Installation) -> Iterator[Accounts]:
     """Open the account database, migrated to the newest schema."""
     settings = installation.settings
-    installation.make_data_root()
+    prepare_data_root(settings.data_root)
     engine = open_database(settings.accounts_url)
     try:
         migrate(engine)

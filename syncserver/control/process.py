@@ -31,7 +31,7 @@ from syncserver.control.output import (
 )
 from syncserver.events import configure_logging
 from syncserver.server import free_address, ownership
-from syncserver.services import services_for
+from syncserver.services import prepare_data_root, services_for
 
 # A small computer needs half of it to import everything.
 START_TIMEOUT: Final = 60.0
@@ -44,6 +44,7 @@ LOG_LINES_SHOWN: Final = 20
 def start(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Start the server and return when it answers."""
     installation = open_installation(config)
+    prepare_data_root(installation.settings.data_root)
     pid = _running_pid(installation)
     if pid is None:
         _start(installation)
@@ -64,6 +65,7 @@ def stop(config: ConfigOption = DEFAULT_CONFIG) -> None:
 def restart(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Stop the server, if it is running, and start it."""
     installation = open_installation(config)
+    prepare_data_root(installation.settings.data_root)
     _stop(installation)
     _start(installation)
 
@@ -108,7 +110,6 @@ def debug(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 def _start(installation: Installation) -> None:
     free_address(installation.server.host, installation.server.port)
-    installation.make_data_root()
     command = [sys.executable, "-m", "syncserver.control", "debug"]
     log = os.open(installation.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -208,7 +209,7 @@ def _load(installation: Installation) -> tuple[Any, Any]:
     uri = "config:" + quote(str(installation.config))
     try:
         return loadserver(uri), loadapp(uri)
-    except LookupError as problem:
+    except (LookupError, ImportError) as problem:
         raise CommandFailed(f"{installation.config}: {problem}", WRONG_CONFIGURATION) from None
 
 

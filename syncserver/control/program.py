@@ -5,7 +5,6 @@ import sys
 from typing import Annotated, Final
 
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
 from syncserver import __version__
 from syncserver.accounts.database import DatabaseUnusable
@@ -43,14 +42,19 @@ COMMANDS: Final = (
     process.debug,
 )
 
-EXPECTED: Final = (
+# The exit codes of what is no CommandFailed, which brings its own.
+EXIT_CODES: Final = {SettingsError: WRONG_CONFIGURATION, UnknownUser: NO_SUCH_USER}
+
+# Their messages are for the operator.
+EXPLAINED: Final = (
     BadPassword,
     BadUserName,
     CannotServe,
+    CommandFailed,
     DataRootInUse,
     DatabaseUnusable,
-    SQLAlchemyError,
-    UnicodeDecodeError,
+    SettingsError,
+    UnknownUser,
     UserExists,
 )
 
@@ -59,23 +63,12 @@ def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
     try:
         build_program()()
-    except CommandFailed as problem:
-        _fail(problem, problem.exit_code)
-    except SettingsError as problem:
-        _fail(problem, WRONG_CONFIGURATION)
-    except UnknownUser as problem:
-        _fail(problem, NO_SUCH_USER)
-    except SyncServerError as problem:
-        _fail(problem.cause or problem, FAILED)
-    except OSError as problem:
-        _fail(f"{problem.filename}: {problem.strerror}" if problem.filename else problem, FAILED)
-    except EXPECTED as problem:
-        _fail(problem, FAILED)
     except Exception as problem:
         if os.environ.get(TRACEBACK_VARIABLE):
             raise
-        text = f"{type(problem).__name__}: {problem} (set {TRACEBACK_VARIABLE}=1 to see where)"
-        _fail(text, FAILED)
+        # One line: the settings explain several wrong options on as many.
+        note("; ".join(_explain(problem).splitlines()))
+        sys.exit(_exit_code(problem))
 
 
 def build_program() -> typer.Typer:
@@ -110,7 +103,17 @@ def _options(
     """Manage a sync server for Anki: its users, their devices, its process."""
 
 
-def _fail(problem: object, exit_code: int) -> None:
-    # One line: SQLAlchemy and the settings explain themselves on several.
-    note("; ".join(line.strip() for line in str(problem).splitlines() if line.strip()))
-    sys.exit(exit_code)
+def _explain(problem: Exception) -> str:
+    if isinstance(problem, EXPLAINED):
+        return str(problem)
+    if isinstance(problem, SyncServerError):
+        return problem.cause or problem.public_text
+    if isinstance(problem, OSError):
+        return f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem)
+    return f"{type(problem).__name__}: {problem} (set {TRACEBACK_VARIABLE}=1 to see where)"
+
+
+def _exit_code(problem: Exception) -> int:
+    if isinstance(problem, CommandFailed):
+        return problem.exit_code
+    return EXIT_CODES.get(type(problem), FAILED)

@@ -32,13 +32,21 @@ class CountingSource:
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
+        self._ended = False
         self.bytes_read = 0
 
     def read(self, size: int = PART_SIZE) -> bytes:
         """Return up to `size` bytes, none at the end."""
         part = self._source.read(size)
         self.bytes_read += len(part)
+        self._ended = not part
         return part
+
+    def drain(self, limit: int) -> None:
+        """Read what is left, up to about `limit` bytes, and drop it."""
+        last = self.bytes_read + limit
+        while not self._ended and self.bytes_read < last:
+            self.read()
 
 
 class LengthLimitedSource:

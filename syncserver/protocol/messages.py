@@ -24,6 +24,8 @@ UInt8 = Annotated[int, Meta(ge=0, le=2**8 - 1)]
 LooseInt32 = Int32 | Annotated[float, Meta(ge=-(2**31), le=2**31 - 1)]
 LooseUInt32 = UInt32 | Annotated[float, Meta(ge=0, le=2**32 - 1)]
 LooseInt64 = Int64 | Annotated[float, Meta(ge=-(2**53), le=2**53)]
+# Far beyond the year 9999; of a later creation time the scheduler cannot compute the day any more.
+CreationTime = Annotated[int, Meta(ge=-(2**40), le=2**40)]
 
 # id, cid, usn, ease, ivl, lastIvl, factor, time, type
 RevlogRow = tuple[Int64, Int64, Int32, UInt8, LooseInt32, LooseInt32, LooseUInt32, LooseUInt32, Any]
@@ -98,7 +100,7 @@ class Changes(Struct):
     decks: tuple[list[dict[str, Any]], list[dict[str, Any]]]
     tags: list[str]
     conf: dict[str, Any] | None = None
-    crt: Int64 | None = None
+    crt: CreationTime | None = None
 
 
 class ApplyChangesRequest(Struct):

@@ -44,6 +44,8 @@ TEMPLATE_KEYS: Final = {
 # What has a column of its own, or is handled by itself.
 NOTETYPE_COLUMNS: Final = frozenset({"id", "name", "mod", "usn", "flds", "tmpls", "req"})
 PART_COLUMNS: Final = frozenset({"name", "ord"})
+# In the stored form, but not single settings: a key that happens to have such a name is unknown.
+NOT_SETTINGS: Final = frozenset({"other", "reqs"})
 REQUIREMENT_KINDS: Final = {"none": 0, "any": 1, "all": 2}
 TRUE_WORDS: Final = ("true", "1", "yes")
 
@@ -169,12 +171,13 @@ def _blob(
 ) -> list[int]:
     """Return the stored form of `part`; keys that libanki does not know are kept as JSON."""
     stored = config.DESCRIPTOR.fields_by_camelcase_name
+    not_by_own_name = NOT_SETTINGS.union(renamed.values())
     unknown = {}
     for key, value in part.items():
         if key in columns:
             continue
         name = renamed.get(key) or (stored[key].name if key in stored else None)
-        if name is None or name == "other":
+        if name is None or (name in not_by_own_name and key not in renamed):
             unknown[key] = value
         elif value is not None:
             _set(config, name, value)

@@ -34,8 +34,7 @@ def read_framing(request: Request, context: RequestContext) -> Incoming:
 
     Raises BadRequest for a broken header, ClientTooOld for the multipart forms of versions 8 to 10.
     """
-    source = body_source(request)
-    context.bytes_in = lambda: source.bytes_read
+    source = context.body = body_source(request)
     header = request.headers.get(HEADER_NAME)
     if header is None:
         if request.content_type == "multipart/form-data":

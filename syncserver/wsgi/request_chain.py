@@ -8,19 +8,23 @@ of the classes of `errors`; only here does a class become a status line.
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import quote
 
 import structlog
 from webob import Request, Response
 
 from syncserver import events
-from syncserver.errors import SyncServerError
+from syncserver.errors import NotFound, SyncServerError
+from syncserver.protocol.bounded_streams import CountingSource
 from syncserver.wsgi.client_address import TrustedProxies
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 SERVER_ERROR: Final = 500
+DRAINED_BYTES: Final = 1024 * 1024
 
 log = structlog.get_logger()
 
@@ -35,7 +39,7 @@ class RequestContext:
     request_id: str
     address: str
     log_fields: dict[str, object] = field(default_factory=dict)
-    bytes_in: Callable[[], int] = lambda: 0
+    body: CountingSource | None = None
 
     def bind(self, **fields: object) -> None:
         """Add fields to this request's log lines."""
@@ -61,6 +65,7 @@ class RequestChain:
         structlog.contextvars.clear_contextvars()
         context.bind(request_id=context.request_id, address=context.address)
         response = self._respond(request, context)
+        _drain(context)
         line = _LogLine(request, response.status_int, context, started)
         if isinstance(response.app_iter, list):
             line.write(response.content_length or 0)
@@ -71,6 +76,7 @@ class RequestChain:
 
     def _respond(self, request: Request, context: RequestContext) -> Response:
         try:
+            _check_path(request)
             return self._view(request, context)
         except SyncServerError as refusal:
             if refusal.cause:
@@ -95,12 +101,26 @@ class _LogLine:
             events.REQUEST,
             **self.context.log_fields,
             verb=self.request.method,
-            path=self.request.path,
+            path=quote(_path_bytes(self.request)),
             status=self.status,
             milliseconds=round((time.monotonic() - self.started) * 1000, 1),
-            bytes_in=self.context.bytes_in(),
+            bytes_in=self.context.body.bytes_read if self.context.body else 0,
             bytes_out=bytes_out,
         )
+
+
+def _check_path(request: Request) -> None:
+    """Raise NotFound for a path that is no text: webob could not even read it."""
+    try:
+        _path_bytes(request).decode()
+    except UnicodeDecodeError:
+        raise NotFound("There is nothing here.", cause="the path is not UTF-8") from None
+
+
+def _path_bytes(request: Request) -> bytes:
+    environ = request.environ
+    path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return path.encode("latin-1")  # WSGI hands paths over as Latin-1 whatever was sent
 
 
 def _logged_when_sent(parts: Iterable[bytes], line: _LogLine) -> Iterator[bytes]:
@@ -112,6 +132,16 @@ def _logged_when_sent(parts: Iterable[bytes], line: _LogLine) -> Iterator[bytes]
             yield part
     finally:
         line.write(bytes_out)
+
+
+def _drain(context: RequestContext) -> None:
+    """Read the rest of the body: a client that is still sending would not see our answer.
+
+    Its system would report a broken connection instead of the refusal.
+    """
+    if context.body is not None:
+        with suppress(Exception):  # a connection that is gone needs no answer
+            context.body.drain(DRAINED_BYTES)
 
 
 def _refusal(refusal: SyncServerError) -> Response:

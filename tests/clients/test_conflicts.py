@@ -15,7 +15,8 @@ def test_the_newer_edit_of_a_note_wins_when_it_syncs_last(
 ) -> None:
     note = laptop.col.find_notes("front:one")[0]
     laptop.edit_note(note, "one", "older")
-    phone.edit_note(note, "one", "newer", seconds_from_now=60)
+    phone.edit_note(note, "one", "newer")
+    phone.a_minute_later()
     all_sides_agree(laptop, phone)
     assert laptop.fields(note)[1] == "newer"
 
@@ -24,7 +25,8 @@ def test_the_newer_edit_of_a_note_wins_when_it_synced_first(
     laptop: Device, phone: Device, all_sides_agree: AllSidesAgree
 ) -> None:
     note = laptop.col.find_notes("front:one")[0]
-    laptop.edit_note(note, "one", "newer", seconds_from_now=60)
+    laptop.edit_note(note, "one", "newer")
+    laptop.a_minute_later()
     phone.edit_note(note, "one", "older")
     all_sides_agree(laptop, phone)
     assert phone.fields(note)[1] == "newer"
@@ -35,9 +37,7 @@ def test_both_reviews_of_one_card_stay_in_its_history(
 ) -> None:
     laptop.review(card(laptop), GOOD)
     phone.review(card(phone), EASY)
-    # Which of two changes within one second wins, the protocol leaves to each side.
-    phone.db.execute("update cards set mod = mod + 60 where id = ?", card(phone))
-    phone.db.execute("update decks set mtime_secs = mtime_secs + 60")
+    phone.a_minute_later()
     all_sides_agree(laptop, phone)
     assert laptop.reviews_of(card(laptop)) == [3, 4]
     assert laptop.col.get_card(card(laptop)).ivl == phone.col.get_card(card(phone)).ivl > 0
@@ -49,7 +49,8 @@ def test_a_note_deleted_here_and_edited_there_is_deleted(
     note = laptop.col.find_notes("front:one")[0]
     laptop.col.remove_notes([note])
     assert laptop.sync() == NO_CHANGES
-    phone.edit_note(note, "one", "edited, but too late", seconds_from_now=60)
+    phone.edit_note(note, "one", "edited, but too late")
+    phone.a_minute_later()
     all_sides_agree(phone, laptop)
     assert not phone.has_note(note)
 
@@ -58,7 +59,8 @@ def test_a_note_edited_here_and_then_deleted_there_is_deleted(
     laptop: Device, phone: Device, all_sides_agree: AllSidesAgree
 ) -> None:
     note = laptop.col.find_notes("front:one")[0]
-    laptop.edit_note(note, "one", "edited", seconds_from_now=60)
+    laptop.edit_note(note, "one", "edited")
+    laptop.a_minute_later()
     assert laptop.sync() == NO_CHANGES
     phone.col.remove_notes([note])
     all_sides_agree(phone, laptop)
@@ -72,7 +74,7 @@ def test_the_newer_template_of_a_notetype_wins(
         basic = device.notetype("Basic")
         basic["tmpls"][0]["qfmt"] = text
         device.col.models.update_dict(basic)
-    phone.db.execute("update notetypes set mtime_secs = mtime_secs + 60 where name = 'Basic'")
+    phone.a_minute_later()
     all_sides_agree(phone, laptop)
     assert laptop.notetype("Basic")["tmpls"][0]["qfmt"] == "newer {{Front}}"
 
@@ -84,7 +86,7 @@ def test_the_newer_name_of_a_deck_wins(
     assert (laptop.sync(), phone.sync()) == (NO_CHANGES, NO_CHANGES)
     laptop.col.decks.rename(deck, "Life")
     phone.col.decks.rename(deck, "Bio")
-    phone.db.execute("update decks set mtime_secs = mtime_secs + 60 where id = ?", deck)
+    phone.a_minute_later()
     all_sides_agree(laptop, phone)
     assert laptop.col.decks.name(deck) == "Bio"
 

@@ -63,6 +63,7 @@ def test_reviews_made_on_both_devices_are_all_kept(
     laptop.review(one, EASY)
     phone.review(two, AGAIN)
     phone.review(two, GOOD)
+    phone.a_minute_later()
     all_sides_agree(laptop, phone)
     assert phone.reviews_of(one) == [3, 4]
     assert laptop.reviews_of(two) == [1, 3]

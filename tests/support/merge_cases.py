@@ -11,12 +11,16 @@ from typing import Any
 
 from anki.collection import Collection
 
-from tests.support.seasoned_collection import CLIENT_USN, PAST, PAST_MS, REVERSED, SERVER_USN
+from tests.support.seasoned_collection import CLIENT_USN, PAST, PAST_MS, REVERSED
 from tests.support.stored_files import Row, copy_of, read_tables
 
 Json = dict[str, Any]
 
 UNKNOWN = {"unknownKey": {"kept": [1, 2.5, None, "ü"]}}
+# Takes the place of the update sequence number until a sync stamps what it sends.
+NOT_STAMPED = -1
+# In which column of a row it stands.
+USN_COLUMN = {"revlog": 2, "cards": 5, "notes": 4}
 # Ids of objects that only the client has.
 NEW_ID = PAST_MS + 77_000_000
 ROWS_IN_CHUNK = 100
@@ -115,12 +119,22 @@ class MergeCases:
         self.config = col.all_config()
         col.close()
 
+    def notetype(self, name: str) -> Json:
+        """Return the notetype of that name, as the server holds it."""
+        return self._notetypes[name]
+
+    def deck(self, name: str) -> Json:
+        """Return the deck of that name, as the server holds it."""
+        return self._decks[name]
+
+    def deck_options(self, name: str) -> Json:
+        """Return the deck options of that name, as the server holds them."""
+        return self._options[name]
+
     def changes(self) -> Json:
         """Return what `applyChanges` carries, without the parts that only a newer client sends."""
-        decks = [_stamped(deck) for deck in self.decks()]
-        options = [_stamped(one) for one in self.options()]
-        notetypes = [_stamped(one) for one in self.notetypes()]
-        return {"models": notetypes, "decks": [decks, options], "tags": TAGS}
+        decks = [list(self.decks()), list(self.options())]
+        return {"models": list(self.notetypes()), "decks": decks, "tags": TAGS}
 
     def notetypes(self) -> Iterator[Json]:
         """Yield one notetype for each case."""
@@ -135,7 +149,11 @@ class MergeCases:
         yield _newer(basic, id=str(NEW_ID + 3), name="Id as text")
         yield _newer(basic, id=NEW_ID + 4, name="\u212bngstro\u0308m")
         with_parts = _newer(self._notetypes[REVERSED], css="changed inside")
-        with_parts["flds"] = [{**one, **UNKNOWN, "media": []} for one in with_parts["flds"]]
+        # More than one unknown key in an object would be stored in an order made by chance.
+        with_parts["flds"] = [
+            {**with_parts["flds"][0], **UNKNOWN},
+            {**with_parts["flds"][1], "media": []},
+        ]
         with_parts["flds"][0].update(name="Renamed", sticky=1, description="ü", size=0)
         with_parts["tmpls"] = [{**one, **UNKNOWN, "did": "x"} for one in with_parts["tmpls"]]
         with_parts["tmpls"][0].update(qfmt="{{Back}} changed", name="Renamed", did=None)
@@ -211,25 +229,25 @@ class MergeCases:
     def cards(self) -> Iterator[list[Any]]:
         """Yield card rows: changed ones of every age, then new ones with data of every kind."""
         for row in _conflicting(self.tables["cards"]):
-            yield _card_row({**row, "flags": 3, "due": 77})
+            yield list({**row, "flags": 3, "due": 77}.values())
         some = self.tables["cards"][0]
         for number, data in enumerate(CARD_DATA):
-            yield _card_row({**some, "id": NEW_ID + 300 + number, "data": data})
+            yield list({**some, "id": NEW_ID + 300 + number, "data": data}.values())
         floats = {"mod": PAST + 0.7, "due": 12.9, "ivl": 3.7, "odue": 4.2}
-        yield _card_row({**some, **floats, "id": NEW_ID + 400})
+        yield list({**some, **floats, "id": NEW_ID + 400}.values())
         negative = {"due": -12.9, "ivl": -3.7, "odue": -4.2}
-        yield _card_row({**some, **negative, "id": NEW_ID + 401})
+        yield list({**some, **negative, "id": NEW_ID + 401}.values())
         lowest = {"ord": 0, "type": 0, "queue": -3, "due": -(2**31), "odue": -(2**31), "ivl": -1}
-        yield _card_row({**some, **lowest, "id": NEW_ID + 402})
+        yield list({**some, **lowest, "id": NEW_ID + 402}.values())
         highest = {"ord": 65535, "factor": 65535, "flags": 255, "reps": 2**32 - 1}
         highest |= {"type": 3, "queue": 4, "due": 2**31 - 1, "left": 2**32 - 1, "ivl": 2**32 - 1}
-        yield _card_row({**some, **highest, "id": NEW_ID + 403})
-        yield _card_row({**some, "id": NEW_ID + 404, "nid": 1, "did": 2})
+        yield list({**some, **highest, "id": NEW_ID + 403}.values())
+        yield list({**some, "id": NEW_ID + 404, "nid": 1, "did": 2}.values())
 
     def revlog(self) -> Iterator[list[Any]]:
         """Yield reviews: known ones, which stay as they are, and new ones of every kind."""
         for row in self.tables["revlog"][:20]:
-            yield list({**row, "usn": SERVER_USN, "ease": 1, "time": 1}.values())
+            yield list({**row, "ease": 1, "time": 1}.values())
         some = self.tables["revlog"][0]
         for number, kind in enumerate(REVLOG_TYPES):
             yield list({**some, "id": NEW_ID + 500 + number, "type": kind}.values())
@@ -238,15 +256,26 @@ class MergeCases:
         yield list({**some, "id": NEW_ID + 601, "ease": 255, "cid": 5, "time": 0}.values())
 
 
+def stamped_changes(changes: Json, usn: int) -> Json:
+    """Return the changes with the number that `meta` told, as clients send them."""
+    decks = [[{**one, "usn": usn} for one in objects] for objects in changes["decks"]]
+    models = [{**one, "usn": usn} for one in changes["models"]]
+    return {**changes, "models": models, "decks": decks}
+
+
+def stamped_chunk(chunk: Json, usn: int) -> Json:
+    """Return the chunk with the number that `meta` told in all its rows, as clients send them."""
+    stamped = dict(chunk)
+    for table, column in USN_COLUMN.items():
+        if table in chunk:
+            stamped[table] = [[*row[:column], usn, *row[column + 1 :]] for row in chunk[table]]
+    return stamped
+
+
 def _objects(col: Collection, table: str, read: Callable[[int], bytes]) -> dict[str, Json]:
     assert col.db is not None
     objects = [json.loads(read(one)) for one in col.db.list(f"select id from {table}")]
     return {one["name"]: one for one in objects}
-
-
-def _stamped(one: Json) -> Json:
-    # Clients send what they changed with the number that `meta` told them.
-    return {**one, "usn": SERVER_USN}
 
 
 def _newer(one: Json, **changed: Any) -> Json:
@@ -261,14 +290,10 @@ def _conflicting(rows: list[Row]) -> Iterator[Row]:
     """Yield rows older, as old and newer than stored ones that are new to the client or not."""
     for position, row in enumerate(rows[:180]):
         shift = (-1, 0, 1)[position % 3]
-        yield {**row, "mod": row["mod"] + shift, "usn": SERVER_USN}
+        yield {**row, "mod": row["mod"] + shift}
     assert {row["usn"] < CLIENT_USN for row in rows[:180]} == {True, False}
 
 
 def _note_row(row: Row) -> list[Any]:
     columns = ("id", "guid", "mid", "mod", "usn", "tags", "flds")
-    return [{**row, "usn": SERVER_USN}[column] for column in columns] + ["", "", 0, ""]
-
-
-def _card_row(row: Row) -> list[Any]:
-    return list({**row, "usn": SERVER_USN}.values())
+    return [{"usn": NOT_STAMPED, **row}[column] for column in columns] + ["", "", 0, ""]

@@ -9,8 +9,8 @@ from pathlib import Path
 from tests.support.accounts import Account
 from tests.support.processes import ServerProcess, free_port
 
-# It knows its accounts only from its start; a test session needs fewer than this.
-POOL_SIZE = 150
+# It knows its accounts only from its start; a session with an account for each test needs fewer.
+POOL_SIZE = 300
 # The server would hash each password of the pool for 70 ms before it listens; a hash that it is
 # given may be cheaper, and is then cheaper at each login too.
 HASH_ROUNDS = 1000
@@ -19,10 +19,11 @@ HASH_ROUNDS = 1000
 class OfficialServer:
     """`python -m anki.syncserver` on a folder of its own, with a pool of accounts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, accounts: int = POOL_SIZE) -> None:
+        """Start the server; each of the accounts costs it some time before it listens."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._pool = [Account(f"user{number}", f"secret{number}") for number in range(POOL_SIZE)]
+        self._pool = [Account(f"user{number}", f"secret{number}") for number in range(accounts)]
         self._used = 0
         self._process = self._start()
 

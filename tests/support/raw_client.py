@@ -7,6 +7,7 @@ import http.client
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,9 +72,12 @@ class RawClient:
         return self.send_as_is(method, compressed_pieces(body))
 
     def send_as_is(
-        self, method: str, wire: Iterable[bytes], *, sync_header: str | None = None
+        self, method: str, wire: bytes | Iterable[bytes], *, sync_header: str | None = None
     ) -> RawReply:
-        """Send one request whose body is exactly `wire`, and whose header may be given too."""
+        """Send one request whose body is exactly `wire`, and whose header may be given too.
+
+        Pieces are sent as chunks; of bytes, the request tells their length instead.
+        """
         header = self.sync_header() if sync_header is None else sync_header
         headers = {"anki-sync": header, "content-type": "application/octet-stream"}
         address = urlsplit(self.url)
@@ -81,9 +85,10 @@ class RawClient:
             address.hostname or "", address.port, timeout=REQUEST_TIMEOUT
         )
         try:
-            connection.request(
-                "POST", f"{address.path}sync/{method}", wire, headers, encode_chunked=True
-            )
+            # A server may answer, and hang up, before it has read all of a body that it refuses.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                path = f"{address.path}sync/{method}"
+                connection.request("POST", path, wire, headers, encode_chunked=True)
             return _read_reply(connection.getresponse())
         finally:
             connection.close()

@@ -36,7 +36,13 @@ def make_seasoned_collection(folder: Path, *, last_unburied: int = 0) -> Path:
     # What day it is, libanki remembers from when it opened the collection.
     device.col.close()
     device.col.reopen()
-    device.col.set_config("lastUnburied", device.col.sched.today + last_unburied)
+    # Asking for the day restores buried cards, so it comes first.
+    today = device.col.sched.today
+    for manual in (True, False):
+        device.col.sched.bury_cards(
+            device.col.find_cards("is:new -is:suspended -is:buried")[:10], manual
+        )
+    device.col.set_config("lastUnburied", today + last_unburied)
     _spread_stamps(device.db)
     device.close()
     copy = copy_of(Path(device.col.path), folder / "seasoned")
@@ -58,8 +64,6 @@ def _fill(device: Device) -> None:
     cards = device.col.find_cards("")
     device.col.set_deck(cards[:50], device.deck(DECKS[0])["id"])
     device.col.sched.suspend_cards(cards[50:60])
-    device.col.sched.bury_cards(cards[60:70], manual=True)
-    device.col.sched.bury_cards(cards[70:80], manual=False)
     device.add_filtered_deck("Cramming", "front:*1")
     device.add_options("Slow")
     device.add_options("Fast")

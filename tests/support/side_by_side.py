@@ -50,11 +50,16 @@ class Side:
 class SideBySide:
     """Two servers with equal collections, between which nobody may see a difference."""
 
-    def __init__(self, official: SyncTarget, ours: SyncTarget, folder: Path) -> None:
-        self.official, self.ours = Side(official), Side(ours)
+    def __init__(self, official: Side, ours: Side, folder: Path) -> None:
+        self.official, self.ours = official, ours
         self._folder = folder
         self._comparisons = 0
         self._started = time.time()
+
+    @property
+    def are_both_official(self) -> bool:
+        """Tell whether the official server is compared with itself, to prove the comparison."""
+        return type(self.ours.target) is type(self.official.target)
 
     def upload(self, collection: Path) -> None:
         """Give both sides a copy of this collection."""

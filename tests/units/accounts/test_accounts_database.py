@@ -150,15 +150,17 @@ def test_a_reader_does_not_wait_for_a_writer(engine: Engine) -> None:
             assert reader.execute(select(folder_purges)).all() == []
 
 
-def test_a_database_that_is_locked_is_passing_trouble(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_database_that_stays_locked_is_passing_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_new: bool
 ) -> None:
     monkeypatch.setattr(database, "WAIT_SECONDS", 0)
     path = tmp_path / "accounts.db"
     engine = open_database(f"sqlite:///{path}")
-    migrate(engine)
+    if not is_new:
+        migrate(engine)
     other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN EXCLUSIVE")
 
     with pytest.raises(ServerBusy) as refused, writing(engine):
         pass
@@ -166,6 +168,16 @@ def test_a_database_that_is_locked_is_passing_trouble(
     assert refused.value.cause == "account database: database is locked"
     assert refused.value.retry_after_seconds is not None
     other.close()
+
+
+def test_a_new_file_that_is_locked_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    # SQLite's own waiting does not cover this lock on a file that is to become a WAL one.
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.3, other.close).start()
+
+    assert pragma(open_database(f"sqlite:///{path}"), "journal_mode") == "wal"
 
 
 def test_a_pool_that_is_used_up_is_passing_trouble(

@@ -109,6 +109,18 @@ def test_a_throttled_login_hashes_nothing(
     assert len(verified) == 3
 
 
+def test_a_throttled_login_does_not_wait_for_its_turn(
+    assemble: Callable[..., Accounts], with_alice: Accounts
+) -> None:
+    accounts = assemble(login_failures_per_account=1, password_hash_threads=1)
+    outcome(accounts, "alice", "wrong")
+
+    # Nobody else gets a turn while this one is held.
+    with accounts.users.passwords.turn(), ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(outcome, accounts, "alice", "wrong")
+        assert waiting.result() is TooManyRequests
+
+
 def test_a_throttled_account_is_refused_even_with_the_right_password(
     assemble: Callable[..., Accounts], with_alice: Accounts
 ) -> None:

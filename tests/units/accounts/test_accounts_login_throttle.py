@@ -88,13 +88,13 @@ def test_whoever_comes_back_when_told_may_try(make_throttle: MakeThrottle) -> No
 
 
 def test_the_window_moves_with_each_failure(make_throttle: MakeThrottle) -> None:
-    throttle = make_throttle(login_failure_window=1)
+    throttle = make_throttle(login_failure_window=2)
     fail(throttle, "alice", "192.0.2.1", 1)
-    time.sleep(0.6)
+    time.sleep(1.2)
     fail(throttle, "alice", "192.0.2.1", 2)
     assert is_held_up(throttle, "alice", "192.0.2.1")
 
-    time.sleep(0.5)  # the first failure is over, the other two are not
+    time.sleep(1.0)  # the first failure is over, the other two are not
     assert not is_held_up(throttle, "alice", "192.0.2.1")
     fail(throttle, "alice", "192.0.2.1", 1)
     assert is_held_up(throttle, "alice", "192.0.2.1")

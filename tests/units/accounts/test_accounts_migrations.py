@@ -52,6 +52,22 @@ def test_the_constraints_have_the_names_that_later_migrations_will_use(engine: E
     assert [key["name"] for key in found.get_foreign_keys("host_keys")] == ["fk_host_keys_user_id"]
 
 
+def test_the_numbers_of_users_and_keys_are_never_used_again(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'accounts.db'}")
+    migrate(engine)
+    with engine.connect() as connection:
+        migrated = connection.scalars(
+            text("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'")
+        ).all()
+    expected = [
+        table.name
+        for table in metadata.tables.values()
+        if table.dialect_options["sqlite"]["autoincrement"]
+    ]
+
+    assert set(migrated) == set(expected) == {"users", "host_keys"}
+
+
 def test_a_migration_is_logged_once(database_url: str) -> None:
     engine = open_database(database_url)
     with capture_logs() as logs:

@@ -1,0 +1,134 @@
+"""Where options come from, which one wins, and how a wrong one is named."""
+
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from syncserver.settings import ServerSettings, Settings, SettingsError, load_options
+
+INI = "production.ini"
+
+
+def load(values: Mapping[str, str], environment: Mapping[str, str] | None = None) -> Settings:
+    """Load [DEFAULT] with a data root beside `values`."""
+    given = {"data_root": "/srv/anki", **values}
+    return load_options(Settings, "DEFAULT", given, file=INI, environment=environment or {}).options
+
+
+def test_only_the_data_root_must_be_given() -> None:
+    assert load({}).sync_timeout == 300
+    with pytest.raises(SettingsError, match=r"production.ini \[DEFAULT\]: data_root: .* required"):
+        load_options(Settings, "DEFAULT", {}, file=INI, environment={})
+
+
+def test_the_environment_is_stronger_than_the_file() -> None:
+    given = {"sync_timeout": "60"}
+    assert load(given).sync_timeout == 60
+    assert load(given, {"SYNCSERVER_SYNC_TIMEOUT": "30"}).sync_timeout == 30
+
+
+def test_a_file_named_by_the_environment_is_the_strongest(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("postgresql://anki:password@host/accounts\n")
+    environment = {
+        "SYNCSERVER_DATABASE_URL": "sqlite:///other.db",
+        "SYNCSERVER_DATABASE_URL_FILE": str(secret),
+    }
+    url = load({"database_url": "sqlite:///one.db"}, environment).database_url
+    assert url == "postgresql://anki:password@host/accounts"
+
+
+def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    with pytest.raises(SettingsError, match=str(missing)):
+        load({}, {"SYNCSERVER_DATABASE_URL_FILE": str(missing)})
+
+
+def test_each_value_knows_where_it_came_from(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("sqlite:///one.db")
+    loaded = load_options(
+        Settings,
+        "DEFAULT",
+        {"data_root": "/srv/anki"},
+        file=INI,
+        environment={
+            "SYNCSERVER_LOG_LEVEL": "DEBUG",
+            "SYNCSERVER_DATABASE_URL_FILE": str(secret),
+        },
+    )
+    assert loaded.sources == {
+        "data_root": "production.ini [DEFAULT]",
+        "log_level": "SYNCSERVER_LOG_LEVEL",
+        "database_url": f"SYNCSERVER_DATABASE_URL_FILE={secret}",
+    }
+
+
+def test_an_unknown_option_is_named_with_its_file_and_section() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load({"sync_tiemout": "60"})
+    assert str(refused.value) == "production.ini [DEFAULT]: sync_tiemout: there is no such option"
+
+
+def test_a_wrong_value_from_the_environment_names_the_variable() -> None:
+    with pytest.raises(SettingsError, match=r"^SYNCSERVER_SYNC_TIMEOUT: sync_timeout: .*'soon'"):
+        load({}, {"SYNCSERVER_SYNC_TIMEOUT": "soon"})
+
+
+def test_all_wrong_options_are_named_at_once() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load({"sync_timeout": "soon", "log_level": "LOUD"})
+    lines = str(refused.value).splitlines()
+    assert len(lines) == 2
+    assert "sync_timeout" in lines[0]
+    assert "log_level" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong"),
+    [
+        ("sync_timeout", "0"),
+        ("sync_wait", "26"),  # clients give up at 30
+        ("max_collection_bytes", "much"),
+        ("backups_keep", "0"),
+        ("log_level", "info"),
+        ("public_url", "anki.example.org"),
+        ("trusted_proxies", "127.0.0.1, proxy"),
+        ("password_hash_memory", "1KiB"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused(option: str, wrong: str) -> None:
+    with pytest.raises(SettingsError, match=option):
+        load({option: wrong})
+
+
+def test_sizes_may_have_units() -> None:
+    assert load({"max_collection_bytes": "1GB"}).max_collection_bytes == 10**9
+    assert load({"max_collection_bytes": "1GiB"}).max_collection_bytes == 2**30
+    assert load({"max_collection_bytes": "1000"}).max_collection_bytes == 1000
+
+
+def test_proxies_are_addresses_and_networks() -> None:
+    proxies = load({"trusted_proxies": "10.1.2.3, 172.16.5.0/16 ::1"}).trusted_proxies
+    assert proxies == tuple(map(ip_network, ("10.1.2.3/32", "172.16.0.0/16", "::1/128")))
+    assert load({"trusted_proxies": ""}).trusted_proxies == ()
+
+
+def test_the_data_root_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/anki")
+    assert load({"data_root": "data"}).data_root == tmp_path / "data"
+    assert load({"data_root": "~/data"}).data_root == Path("/home/anki/data")
+
+
+def test_the_accounts_are_in_the_data_root_unless_said_otherwise() -> None:
+    assert load({}).accounts_url == "sqlite:////srv/anki/accounts.db"
+    assert load({"database_url": "postgresql://h/d"}).accounts_url == "postgresql://h/d"
+
+
+@pytest.mark.parametrize(("option", "wrong"), [("port", "0"), ("port", "65536"), ("threads", "1")])
+def test_a_server_option_that_makes_no_sense_is_refused(option: str, wrong: str) -> None:
+    with pytest.raises(SettingsError, match=option):
+        load_options(ServerSettings, "server:main", {option: wrong}, file=INI, environment={})
