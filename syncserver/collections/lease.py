@@ -59,6 +59,8 @@ class Slot:
     reservation: Reservation | None = None
     committed: CommittedState | None = None
     last_used: float = 0.0
+    # Set when the user's files are gone, for whoever still waits for them.
+    removed: bool = False
     # The schema times that `meta` told to each caller, for the check at its `start`.
     told_schema: OrderedDict[Caller, int] = field(default_factory=OrderedDict)
 
@@ -214,6 +216,7 @@ class Collections:
         with self._owned(slot) as lease:
             lease.close_collection()
             slot.committed = None
+            slot.removed = True
             slot.folder.remove()
         with self._slots_lock:
             self._slots.pop(folder, None)
@@ -260,6 +263,8 @@ class Collections:
         with slot.condition:
             while slot.busy or not (take_over_everything or self._may_take(slot, caller)):
                 _wait(slot, deadline, at_most=self._until_silent(slot))
+            if slot.removed:
+                raise SyncConflict("This collection was removed.")
             slot.busy = True
 
     def _may_take(self, slot: Slot, caller: Caller | None) -> bool:

@@ -5,15 +5,21 @@ outside of them, once stored, would make each of them fail (section 2.7 of the p
 Unknown keys are ignored at this level; those inside decks, options and notetypes are kept.
 """
 
+import re
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
-from syncserver.errors import BadRequest
+from syncserver.errors import BadRequest, BodyTooLarge
 
-MAX_IDS: Final = 1_000_000  # deletions in one message; real clients send 250, AnkiDroid all at once
-MAX_ROWS: Final = 100_000  # rows in one chunk; real clients send 250
+# Values in one message. Each takes some 75 bytes once it is decoded, and as few as two before, so
+# that a limit on the bytes alone would not bound the memory. A chunk of real clients holds some
+# 5,000; old AnkiDroid sends all its deletions at once.
+MAX_VALUES: Final = 1_000_000
+# Each value of a list or an object follows one of these.
+PUNCTUATION: Final = (b",", b"[", b"{")
+TEXTS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
@@ -22,13 +28,19 @@ UInt16 = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 UInt8 = Annotated[int, Meta(ge=0, le=2**8 - 1)]
 # Old clients compute some columns with floats; they are truncated when the row is stored.
 LooseInt32 = Int32 | Annotated[float, Meta(ge=-(2**31), le=2**31 - 1)]
-LooseUInt32 = UInt32 | Annotated[float, Meta(ge=0, le=2**32 - 1)]
+# What may not be negative becomes 0 instead: refused, its owner could never sync again.
+ClampedUInt32 = (
+    Annotated[int, Meta(ge=-(2**63), le=2**32 - 1)]
+    | Annotated[float, Meta(ge=-(2**63), le=2**32 - 1)]
+)
 LooseInt64 = Int64 | Annotated[float, Meta(ge=-(2**53), le=2**53)]
 # Far beyond the year 9999; of a later creation time the scheduler cannot compute the day any more.
 CreationTime = Annotated[int, Meta(ge=-(2**40), le=2**40)]
 
 # id, cid, usn, ease, ivl, lastIvl, factor, time, type
-RevlogRow = tuple[Int64, Int64, Int32, UInt8, LooseInt32, LooseInt32, LooseUInt32, LooseUInt32, Any]
+RevlogRow = tuple[
+    Int64, Int64, Int32, UInt8, LooseInt32, LooseInt32, ClampedUInt32, ClampedUInt32, Any
+]
 # id, nid, did, ord, mod, usn, type, queue, due, ivl, factor, reps, lapses, left, odue, odid, flags, data
 CardRow = tuple[
     Int64,
@@ -40,7 +52,7 @@ CardRow = tuple[
     Annotated[int, Meta(ge=0, le=3)],
     Annotated[int, Meta(ge=-3, le=4)],
     LooseInt32,
-    LooseInt32,
+    ClampedUInt32,
     UInt16,
     UInt32,
     UInt32,
@@ -71,9 +83,9 @@ class MetaRequest(Struct):
 class Graves(Struct):
     """Ids of deleted objects; old AnkiMobile sends them as strings."""
 
-    cards: Annotated[list[Int64], Meta(max_length=MAX_IDS)]
-    decks: Annotated[list[Int64], Meta(max_length=MAX_IDS)]
-    notes: Annotated[list[Int64], Meta(max_length=MAX_IDS)]
+    cards: list[Int64]
+    decks: list[Int64]
+    notes: list[Int64]
 
 
 class StartRequest(Struct):
@@ -113,9 +125,9 @@ class Chunk(Struct):
     """Some rows, each an array in the order of the table's columns."""
 
     done: bool = False
-    revlog: Annotated[list[RevlogRow], Meta(max_length=MAX_ROWS)] = []
-    cards: Annotated[list[CardRow], Meta(max_length=MAX_ROWS)] = []
-    notes: Annotated[list[NoteRow], Meta(max_length=MAX_ROWS)] = []
+    revlog: list[RevlogRow] = []
+    cards: list[CardRow] = []
+    notes: list[NoteRow] = []
 
 
 class ApplyChunkRequest(Struct):
@@ -147,13 +159,33 @@ Message = TypeVar("Message")
 
 
 def decode(body: bytes, shape: type[Message]) -> Message:
-    """Decode JSON into `shape`. Raises BadRequest, which says what is wrong and where."""
+    """Decode JSON into `shape`.
+
+    Raises BadRequest, which says what is wrong and where, and BodyTooLarge beyond MAX_VALUES.
+    """
+    _check_value_count(body)
     try:
         return msgspec.json.decode(body, type=shape, strict=shape is not StartRequest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
         raise BadRequest(
             "The request is not what the protocol demands.", cause=str(problem)
         ) from None
+
+
+def _check_value_count(body: bytes) -> None:
+    count = _punctuation(body)
+    # Texts may hold as many commas as they like, but to look at them all takes its time.
+    texts = TEXTS.finditer(body) if count > MAX_VALUES else iter(())
+    for number, text in enumerate(texts):
+        count -= _punctuation(text[0])
+        if number > MAX_VALUES:
+            break
+    if count > MAX_VALUES:
+        raise BodyTooLarge("The request holds too many values.", cause=f"more than {MAX_VALUES}")
+
+
+def _punctuation(text: bytes) -> int:
+    return sum(map(text.count, PUNCTUATION))
 
 
 def encode(message: object) -> bytes:

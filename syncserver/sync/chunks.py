@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from syncserver.collections.libanki import LibankiCollection
-from syncserver.protocol.messages import Chunk
+from syncserver.protocol.messages import Chunk, RevlogRow
 from syncserver.sync.note_rows import complete_note_rows
 from syncserver.sync.session import PendingRows, RowIds, SyncSession
 
@@ -61,10 +61,7 @@ def apply_chunk(collection: LibankiCollection, session: SyncSession, chunk: Chun
     usn = session.server_usn
     collection.execute_many(
         f"insert or ignore into revlog ({REVLOG_SQL}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            [*row[:2], usn, row[3], *(int(number) for number in row[4:8]), _revlog_type(row[8])]
-            for row in chunk.revlog
-        ],
+        [_revlog_values(row, usn) for row in chunk.revlog],
     )
     collection.execute_many(
         _merge_sql("cards", CARD_COLUMNS, session),
@@ -109,6 +106,15 @@ def _merge_sql(table: str, columns: tuple[str, ...], session: SyncSession) -> st
         f" on conflict (id) do update set {updates}"
         f" where {table}.{session.unchanged_since_client} or {table}.mod < excluded.mod"
     )
+
+
+def _revlog_values(row: RevlogRow, usn: int) -> list[Any]:
+    interval, last_interval = int(row[4]), int(row[5])
+    factor, milliseconds = max(0, int(row[6])), max(0, int(row[7]))
+    return [
+        *(row[0], row[1], usn, row[3], interval, last_interval),
+        *(factor, milliseconds, _revlog_type(row[8])),
+    ]
 
 
 def _card_values(row: tuple[Any, ...], usn: int) -> list[Any]:

@@ -1,9 +1,12 @@
 """Which of two versions of an object wins, as all clients and the official server have it."""
 
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 from syncserver.collections.libanki import LibankiCollection
 from syncserver.errors import BadRequest
+
+INT64: Final = range(-(2**63), 2**63)
 
 
 def incoming_wins(
@@ -22,21 +25,19 @@ def incoming_wins(
 
 def object_id(incoming: dict[str, Any]) -> int:
     """Return the id of a notetype, deck or options object; some clients send it as a string."""
-    return _integer(incoming, "id", bits=64)
+    return _integer(incoming, "id")
 
 
 def object_mod(incoming: dict[str, Any]) -> int:
     """Return the modification time (seconds) of an object; some clients send it as a string."""
-    return _integer(incoming, "mod", bits=64)
+    return _integer(incoming, "mod")
 
 
-def _integer(incoming: dict[str, Any], key: str, bits: int) -> int:
+def _integer(incoming: dict[str, Any], key: str) -> int:
     value = incoming.get(key)
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        try:
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        with suppress(ValueError):
             number = int(value)
-        except (ValueError, OverflowError):
-            number = None
-        if number is not None and -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
-            return number
+            if number in INT64:
+                return number
     raise BadRequest("An object has no usable id or time.", cause=f"{key!r} is {value!r:.80}")

@@ -46,7 +46,10 @@ NOTETYPE_COLUMNS: Final = frozenset({"id", "name", "mod", "usn", "flds", "tmpls"
 PART_COLUMNS: Final = frozenset({"name", "ord"})
 # In the stored form, but not single settings: a key that happens to have such a name is unknown.
 NOT_SETTINGS: Final = frozenset({"other", "reqs"})
+NO_ID: Final = 0
 REQUIREMENT_KINDS: Final = {"none": 0, "any": 1, "all": 2}
+# Old clients have numbers and texts for these two; any other setting has the right type or none.
+TRUTHY_SETTINGS: Final = frozenset({"sticky", "rtl"})
 TRUE_WORDS: Final = ("true", "1", "yes")
 
 Part = dict[str, Any]
@@ -72,6 +75,8 @@ def merge_notetype(
     """
     if not incoming_wins(collection, "notetypes", "mtime_secs", notetype):
         return
+    if object_id(notetype) == NO_ID:
+        raise BadRequest("A notetype has no id.", cause="its id is 0, which no client can read")
     try:
         parts = msgspec.convert(notetype, _Essentials)
         _check_same_layout(collection, object_id(notetype), parts)
@@ -188,8 +193,10 @@ def _blob(
 
 def _set(config: Message, name: str, value: object) -> None:
     """Set one setting; a value of the wrong type leaves the default, as in the clients."""
-    if isinstance(getattr(config, name), bool):
+    if name in TRUTHY_SETTINGS:
         value = value.lower() in TRUE_WORDS if isinstance(value, str) else bool(value)
+    elif isinstance(getattr(config, name), bool) and not isinstance(value, bool):
+        return
     try:
         setattr(config, name, value)
     except (TypeError, ValueError):

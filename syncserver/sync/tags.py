@@ -12,6 +12,8 @@ from syncserver.sync.session import SyncSession
 
 SEPARATOR: Final = "::"
 EMPTY_COMPONENT: Final = "blank"
+# Deeper tags keep the spelling that they come with, so that the work for one is bounded.
+MAX_SPELLED_DEPTH: Final = 100
 NOTE_TAG_SPACES: Final = re.compile("[ \u3000]+")
 NOT_IN_TAG_NAMES: Final = re.compile("[\x00-\x20\x7f-\x9f\u3000]")
 
@@ -51,7 +53,7 @@ def _exists(collection: LibankiCollection, name: str) -> bool:
 def _with_spelling_of_parents(collection: LibankiCollection, name: str) -> str:
     """Return `name` with the spelling of its nearest ancestor that is already in the list."""
     parts = name.split(SEPARATOR)
-    for length in range(len(parts) - 1, 0, -1):
+    for length in range(min(len(parts) - 1, MAX_SPELLED_DEPTH), 0, -1):
         ancestor = collection.scalar(
             "select tag from tags where tag = ?", SEPARATOR.join(parts[:length])
         )

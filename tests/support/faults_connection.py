@@ -5,12 +5,14 @@ import http.client
 import socket
 import struct
 from collections.abc import Mapping
+from typing import final
 
 from tests.support.raw_client import RawClient
 
 TIMEOUT = 60.0
 
 
+@final
 class HandMadeRequest:
     """A request whose bytes are sent when the test says so."""
 

@@ -3,11 +3,13 @@
 import contextlib
 import socket
 import threading
+from typing import final
 
 PATIENCE = 60.0
 READ_SIZE = 65536
 
 
+@final
 class Gate:
     """Everything passes but the first request of one method: it is held until `open` or `close`.
 

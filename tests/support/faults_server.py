@@ -9,12 +9,13 @@ import secrets
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from syncserver.control.installation import open_accounts, open_installation
+from syncserver.control.installation import Accounts, open_accounts, open_installation
 from tests.support.accounts import Account
 from tests.support.our_server import OurServer
 from tests.support.processes import answers_health
@@ -58,11 +59,17 @@ class WatchedServer(OurServer):
     def new_account(self) -> Account:
         """Return an account whose name and password occur nowhere else."""
         account = Account(f"person-{secrets.token_hex(6)}", secrets.token_urlsafe(16))
-        with open_accounts(open_installation(self.config)) as accounts:
+        with self.accounts() as accounts:
             accounts.users.add(account.name, account.password)
         self.secrets.names.append(account.name)
         self.secrets.passwords.append(account.password)
         return account
+
+    @contextmanager
+    def accounts(self) -> Iterator[Accounts]:
+        """Open the accounts while the server runs, as the control script does."""
+        with open_accounts(open_installation(self.config)) as accounts:
+            yield accounts
 
     def watched(self, reply: RawReply, *, asked_by: str) -> RawReply:
         """Return the reply after a look at what it tells."""

@@ -16,7 +16,7 @@ CHANGES: Json = {"models": [], "decks": [[], []], "tags": []}
 COUNTS: list[Any] = [[0, 0, 0], 1, 1, 1, 0, 1, 1, 1]
 
 # Values that one column or key or another cannot take.
-ODD_VALUES = (
+ODD_VALUES: tuple[Any, ...] = (
     *(None, "x", "5", "", True, [], {}, 1.5, 1e300),
     *(-1, -4, 3, 4, 5, 255, 256, 65536, 2**31, 2**32, 2**63, -(2**63) - 1),
 )
@@ -268,7 +268,7 @@ APPLY_CHUNK = _named(
 def _sound_rows(notetype_id: int) -> dict[str, Json]:
     note = {"id": 5, "guid": "g", "mid": notetype_id, "mod": 1, "usn": 20, "tags": ""}
     note |= {"flds": "a\x1fb", "sfld": "", "csum": "", "flags": 0, "data": ""}
-    card = {"id": 5, "nid": 6, "did": 1, "ord": 0, "mod": 1, "usn": 20, "type": 0, "queue": 0}
+    card: Json = {"id": 5, "nid": 6, "did": 1, "ord": 0, "mod": 1, "usn": 20, "type": 0, "queue": 0}
     card |= dict.fromkeys(("due", "ivl", "factor", "reps", "lapses", "left", "odue", "odid"), 0)
     card |= {"flags": 0, "data": "{}"}
     review = {"id": 5, "cid": 6, "usn": 20, "ease": 1, "ivl": 1, "lastIvl": 1}

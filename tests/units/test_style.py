@@ -1,4 +1,4 @@
-"""The house rules that a machine can check: docstrings, lengths, and who may write files."""
+"""The house rules that a machine can check: docstrings, lengths, layers, who may write files."""
 
 import ast
 import textwrap
@@ -8,9 +8,23 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "syncserver"
+PREFIX = "syncserver."
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 50
+
+# Imports go down only; docs/architecture.md draws the layers. The highest first.
+LAYERS = (
+    ("app", "server", "control"),
+    ("wsgi", "rest"),
+    ("services",),
+    ("sync", "media"),
+    ("collections", "accounts"),
+    ("protocol", "settings", "errors", "events"),
+    ("__init__",),
+)
+HEIGHT = {part: -number for number, layer in enumerate(LAYERS) for part in layer}
+ENGINES = ("sync", "media")
 
 THE_WRITER = "collections/atomic_files.py"
 # Who else writes files, and why that is no danger to what is stored.
@@ -98,6 +112,24 @@ def _flags_write(call: ast.Call) -> bool:
     return bool(flags & {"O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND"})
 
 
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the modules of syncserver that are imported, without the package's own name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (one.removeprefix(PREFIX) for one in names if one.startswith(PREFIX))
+
+
+def part_of(module: str) -> str:
+    """Return the package or module right below syncserver that a module belongs to."""
+    first = module.replace("/", ".").removesuffix(".py").split(".")[0]
+    return "__init__" if first.startswith("__") else first
+
+
 @pytest.fixture(scope="module")
 def trees() -> dict[str, ast.Module]:
     """The parsed modules by their names."""
@@ -132,9 +164,60 @@ def test_no_function_is_long(trees: dict[str, ast.Module]) -> None:
     assert too_long == []
 
 
+def test_most_modules_and_functions_are_short(trees: dict[str, ast.Module]) -> None:
+    modules = sorted(len(path.read_text("utf-8").splitlines()) for path in MODULES)
+    lengths = sorted(_length(function) for tree in trees.values() for function in functions(tree))
+    for sizes, median, nine_in_ten in ((modules, 130, 320), (lengths, 8, 28)):
+        assert sizes[len(sizes) // 2] <= median
+        assert sizes[len(sizes) * 9 // 10] <= nine_in_ten
+
+
 def _length(function: Function) -> int:
     assert function.end_lineno is not None
     return function.end_lineno - function.lineno + 1
+
+
+def test_every_part_has_its_layer(trees: dict[str, ast.Module]) -> None:
+    assert {part_of(module) for module in trees} <= HEIGHT.keys()
+
+
+def test_imports_go_down_only(trees: dict[str, ast.Module]) -> None:
+    upwards = [
+        f"{module} imports {imported}"
+        for module, tree in trees.items()
+        for imported in imports(tree)
+        if HEIGHT[part_of(imported)] > HEIGHT[part_of(module)]
+    ]
+    assert upwards == []
+
+
+def test_accounts_and_collections_do_not_know_each_other(trees: dict[str, ast.Module]) -> None:
+    pair = {"accounts", "collections"}
+    for module, tree in trees.items():
+        if part_of(module) in pair:
+            assert not {part_of(one) for one in imports(tree)} & (pair - {part_of(module)}), module
+
+
+def test_the_engines_know_the_messages_of_the_protocol_only(trees: dict[str, ast.Module]) -> None:
+    for module, tree in trees.items():
+        if part_of(module) in ENGINES:
+            known = [one for one in imports(tree) if part_of(one) == "protocol"]
+            assert all(one.startswith("protocol.messages.") for one in known), module
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("from syncserver.wsgi.framing import read_framing", ["wsgi.framing.read_framing"]),
+        ("from syncserver import events", ["events"]),
+        ("from syncserver import __version__", ["__version__"]),
+        ("import syncserver.wsgi.framing", ["wsgi.framing"]),
+        ("def f():\n    from syncserver.services import services_for", ["services.services_for"]),
+        ("import os", []),
+    ],
+)
+def test_an_import_is_noticed(source: str, expected: list[str]) -> None:
+    assert list(imports(ast.parse(source))) == expected
 
 
 def test_files_are_written_in_one_place(trees: dict[str, ast.Module]) -> None:
