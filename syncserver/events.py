@@ -37,6 +37,7 @@ COLLECTION_UPLOADED: Final = "collection_uploaded"
 COLLECTION_DOWNLOADED: Final = "collection_downloaded"
 UPLOAD_REFUSED: Final = "upload_refused"
 BACKUP_PINNED: Final = "backup_pinned"
+GRANIAN_MESSAGE: Final = "granian_message"
 HOUSEKEEPING_FAILED: Final = "housekeeping_failed"
 
 

@@ -29,7 +29,12 @@ from granian.server import Server
 from syncserver import __version__
 from syncserver.accounts.database import DatabaseUnusable, migrate, open_database
 from syncserver.collections import atomic_files, data_root_lock
-from syncserver.events import SERVER_STARTED, SERVER_STOPPED, configure_logging
+from syncserver.events import (
+    GRANIAN_MESSAGE,
+    SERVER_STARTED,
+    SERVER_STOPPED,
+    configure_logging,
+)
 from syncserver.services import prepare_data_root, services_for
 from syncserver.settings import (
     SERVER_SECTION,
@@ -39,7 +44,6 @@ from syncserver.settings import (
     load_options,
 )
 
-GRANIAN_MESSAGE: Final = "granian_message"
 # Connections that the kernel holds while all threads work; Linux cuts it at net.core.somaxconn.
 BACKLOG: Final = 2048
 
