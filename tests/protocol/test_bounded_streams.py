@@ -1,0 +1,111 @@
+"""Bodies are read part by part, and their limits hold while they flow."""
+
+import io
+import os
+
+import pytest
+import zstandard
+
+from syncserver.errors import BadRequest, BodyTooLarge
+from syncserver.protocol.bounded_streams import (
+    COMPRESSION_OVERHEAD,
+    LARGEST_PIECE,
+    MAX_EXPANSION,
+    PART_SIZE,
+    CountingSource,
+    LengthLimitedSource,
+    decompressed_parts,
+)
+
+PLENTY = 10**9
+
+
+def frame(content: bytes) -> bytes:
+    compressor = zstandard.ZstdCompressor(write_content_size=False).compressobj()
+    return compressor.compress(content) + compressor.flush()
+
+
+def read_frame(wire: bytes, limit: int = PLENTY) -> bytes:
+    return b"".join(decompressed_parts(CountingSource(io.BytesIO(wire)), limit))
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, PART_SIZE, 2 * PART_SIZE, 3_000_001])
+@pytest.mark.parametrize("make", [lambda size: b"a" * size, os.urandom], ids=["dull", "random"])
+def test_a_frame_of_any_size_comes_out_as_it_went_in(make, size: int) -> None:
+    content = make(size)
+    assert read_frame(frame(content)) == content
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 400_000])
+def test_a_frame_that_was_cut_off_anywhere_is_refused(size: int) -> None:
+    wire = frame(os.urandom(size))
+    for cut in {1, 4, len(wire) // 2, len(wire) - 1}:
+        with pytest.raises(BadRequest):
+            read_frame(wire[:cut])
+
+
+@pytest.mark.parametrize("wire", [b"", b"no zstd at all", b"\x28\xb5\x2f\xfd\xff\xff\xff\xff"])
+def test_what_is_no_frame_is_refused(wire: bytes) -> None:
+    with pytest.raises(BadRequest):
+        read_frame(wire)
+
+
+def test_bytes_behind_the_frame_are_left_alone() -> None:
+    assert read_frame(frame(b"content") + b"rubbish") == b"content"
+    assert read_frame(frame(b"first") + frame(b"second")) == b"first"
+
+
+def test_the_limit_is_the_last_size_that_passes() -> None:
+    wire = frame(b"x" * 1000)
+    assert len(read_frame(wire, limit=1000)) == 1000
+    with pytest.raises(BodyTooLarge):
+        read_frame(wire, limit=999)
+
+
+def test_no_part_is_larger_than_a_piece_can_expand_to() -> None:
+    parts = list(decompressed_parts(CountingSource(io.BytesIO(frame(bytes(10**8)))), PLENTY))
+    assert max(map(len, parts)) <= LARGEST_PIECE * MAX_EXPANSION
+
+
+def test_a_bomb_is_noticed_long_before_it_has_been_read() -> None:
+    source = CountingSource(io.BytesIO(frame(bytes(10**9))))
+    with pytest.raises(BodyTooLarge):
+        for _ in decompressed_parts(source, 1000):
+            pass
+    assert source.bytes_read <= PART_SIZE
+
+
+def test_input_that_expands_to_nothing_is_limited_too() -> None:
+    empty_blocks = b"\x28\xb5\x2f\xfd\x00\x58" + b"\x00\x00\x00" * 200_000
+    with pytest.raises(BodyTooLarge):
+        read_frame(empty_blocks, limit=COMPRESSION_OVERHEAD)
+
+
+def test_a_window_larger_than_any_client_has_is_refused() -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
+    stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    with pytest.raises(BadRequest):
+        read_frame(stream.compress(os.urandom(100)) + stream.flush())
+
+
+def test_a_body_with_a_length_ends_where_it_says() -> None:
+    source = LengthLimitedSource(io.BytesIO(b"body and the next request"), 4)
+    assert source.read() == b"body"
+    assert source.read() == b""
+
+
+def test_a_body_shorter_than_its_length_was_cut_off() -> None:
+    source = LengthLimitedSource(io.BytesIO(b"bo"), 4)
+    assert source.read() == b"bo"
+    with pytest.raises(BadRequest):
+        source.read()
+
+
+def test_draining_stops_at_its_limit_and_at_the_end() -> None:
+    with open("/dev/zero", "rb") as zeros:
+        endless = CountingSource(zeros)
+        endless.drain(3 * PART_SIZE)
+    assert endless.bytes_read == 3 * PART_SIZE
+    short = CountingSource(io.BytesIO(b"rest"))
+    short.drain(PLENTY)
+    assert short.bytes_read == 4
