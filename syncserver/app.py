@@ -92,7 +92,7 @@ def make_media_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp
     """Make the app of the media sync, to be mounted at /msync."""
     services, proxies = _shared(global_conf, local_conf)
     page = setup_page(services.settings, proxies, "/msync")
-    return _app(services, proxies, media_view(page))
+    return _app(services, proxies, media_view(services, page))
 
 
 def make_pages_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
