@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
+from syncserver.errands.channel import ErrandListener
 from syncserver.services import Services, services_for
 from syncserver.settings import Settings, SettingsError, load_options
 from syncserver.wsgi.client_address import TrustedProxies
@@ -128,6 +129,7 @@ def _shared(
         raise SettingsError(f"{_file(global_conf)}: {option}: options belong into [DEFAULT]")
     loaded = load_options(Settings, "DEFAULT", global_conf, file=_file(global_conf))
     services = services_for(loaded.options)
+    services.accompany("errands", ErrandListener)
     return services, TrustedProxies(loaded.options.trusted_proxies)
 
 

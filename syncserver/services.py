@@ -2,8 +2,9 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -33,6 +34,18 @@ CLOSE_WAIT_SECONDS: Final = 10.0
 log = structlog.get_logger()
 
 
+class Companion(Protocol):
+    """Something that lives as long as the services do."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def close(self) -> None:
+        """End."""
+        ...
+
+
 class Services:
     """Everything that the apps of one data root share."""
 
@@ -46,9 +59,16 @@ class Services:
         self.collections = Collections(settings)
         self.media = Libraries(settings)
         self._lock = threading.Lock()
+        self._companions: dict[str, Companion] = {}
         self._running = threading.Event()
         self._stopping = threading.Event()
         self._housekeeper: threading.Thread | None = None
+
+    def accompany(self, name: str, make: Callable[["Services"], Companion]) -> None:
+        """Start and stop something else together with the services, once for each name."""
+        with self._lock:
+            if name not in self._companions:
+                self._companions[name] = make(self)
 
     def start(self) -> None:
         """Own the data root, bring the accounts up to date, start housekeeping. Idempotent.
@@ -70,6 +90,8 @@ class Services:
             )
             self._housekeeper.start()
             threading.Thread(target=self._clean_media, name="media cleaner", daemon=True).start()
+            for companion in self._companions.values():
+                companion.start()
             self._running.set()
 
     def close(self) -> None:
@@ -79,6 +101,8 @@ class Services:
                 return
             self._running.clear()
             self._stopping.set()
+            for companion in self._companions.values():
+                companion.close()
             if self._housekeeper is not None:
                 self._housekeeper.join(CLOSE_WAIT_SECONDS)
             self.collections.close(CLOSE_WAIT_SECONDS)
