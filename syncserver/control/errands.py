@@ -11,17 +11,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from syncserver.collections import data_root_lock
 from syncserver.control.installation import Installation
 from syncserver.errands import channel
-from syncserver.errands import errand as errands
+from syncserver.errands.errand import Progress as ReportProgress
 from syncserver.services import Services
 
 
-def run_errand(installation: Installation, name: str, title: str, **arguments: Any) -> Any:
-    """Run the errand `name` and return its result, with a progress bar on a terminal.
+def run_errand(installation: Installation, errand: str, title: str, **arguments: Any) -> Any:
+    """Run an errand and return its result, with a progress bar on a terminal.
 
     Raises ErrandFailed, NoAnswer.
     """
     installation.make_data_root()
-    request = channel.Request(name, arguments)
+    request = channel.Request(errand, arguments)
     with _progress_bar(title) as progress:
         try:
             data_root_lock.acquire(installation.settings.data_root)
@@ -31,7 +31,7 @@ def run_errand(installation: Installation, name: str, title: str, **arguments: A
 
 
 def _run_here(
-    installation: Installation, request: channel.Request, progress: errands.Progress
+    installation: Installation, request: channel.Request, progress: ReportProgress
 ) -> Any:
     services = Services(installation.settings)
     try:
@@ -43,7 +43,7 @@ def _run_here(
 
 
 @contextmanager
-def _progress_bar(title: str) -> Iterator[errands.Progress]:
+def _progress_bar(title: str) -> Iterator[ReportProgress]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(

@@ -12,7 +12,7 @@ from syncserver.accounts.database import DatabaseUnusable
 from syncserver.accounts.passwords import BadPassword
 from syncserver.accounts.users import BadUserName, UnknownUser, UserExists
 from syncserver.collections.data_root_lock import DataRootInUse
-from syncserver.control import accounts, keys, process
+from syncserver.control import accounts, keys, media, process
 from syncserver.control.output import (
     FAILED,
     NO_SUCH_USER,
@@ -21,6 +21,8 @@ from syncserver.control.output import (
     note,
     say,
 )
+from syncserver.errands.channel import NoAnswer
+from syncserver.errands.errand import ErrandFailed
 from syncserver.errors import SyncServerError
 from syncserver.server import CannotServe
 from syncserver.settings import SettingsError
@@ -49,6 +51,8 @@ EXPECTED: Final = (
     CannotServe,
     DataRootInUse,
     DatabaseUnusable,
+    ErrandFailed,
+    NoAnswer,
     SQLAlchemyError,
     UnicodeDecodeError,
     UserExists,
@@ -90,6 +94,7 @@ def build_program() -> typer.Typer:
     program.callback()(_options)
     for command in COMMANDS:
         program.command()(command)
+    program.add_typer(media.program, name="media")
     return program
 
 
