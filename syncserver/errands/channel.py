@@ -17,10 +17,12 @@ import structlog
 
 from syncserver import events
 from syncserver.errands.registry import ERRANDS, ErrandFailed, Progress
+from syncserver.errors import SyncServerError
 from syncserver.services import Services
 
 SOCKET_NAME: Final = "control.sock"
 PRIVATE_MODE: Final = 0o600
+RETRY_SECONDS: Final = 1.0
 
 log = structlog.get_logger()
 
@@ -52,6 +54,7 @@ class ErrandListener:
         self._services = services
         self._path = services.settings.data_root / SOCKET_NAME
         self._listener: Listener | None = None
+        self._closed = threading.Event()
 
     def start(self) -> None:
         """Listen; the data root is owned, so a socket that lies there is a dead server's."""
@@ -66,6 +69,7 @@ class ErrandListener:
     def close(self) -> None:
         """Take no more errands."""
         listener, self._listener = self._listener, None
+        self._closed.set()
         if listener is not None:
             with suppress(OSError):
                 listener.close()
@@ -75,29 +79,36 @@ class ErrandListener:
         while self._listener is listener:
             try:
                 connection = listener.accept()
-            except OSError:
-                return  # closed
+            except OSError:  # closed, or too many open files, which passes
+                self._closed.wait(RETRY_SECONDS)
+                continue
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: Connection) -> None:
         with connection, suppress(EOFError, BrokenPipeError, ConnectionError):
-            answer = self._run(connection)
-            connection.send_bytes(msgspec.json.encode(answer))
+            connection.send_bytes(self._answer(connection))
 
-    def _run(self, connection: Connection) -> Message:
+    def _answer(self, connection: Connection) -> bytes:
         def progress(done: int, total: int) -> None:
             connection.send_bytes(msgspec.json.encode(Message(done=done, total=total)))
 
         try:
             request = msgspec.json.decode(connection.recv_bytes(), type=Request)
-            return Message(result=run_errand(self._services, request, progress))
+            result = run_errand(self._services, request, progress)
+            return msgspec.json.encode(Message(result=result))
         except ErrandFailed as problem:
-            return Message(error=str(problem))
+            return _failure(str(problem))
+        except SyncServerError as problem:  # the disk is full, or the user's media are in use
+            return _failure(problem.public_text)
         except (EOFError, BrokenPipeError, ConnectionError):
             raise  # whoever asked is gone
         except Exception as problem:
             log.exception(events.ERRAND_FAILED)
-            return Message(error=f"the server failed: {type(problem).__name__}; see its log")
+            return _failure(f"the server failed: {type(problem).__name__}; see its log")
+
+
+def _failure(reason: str) -> bytes:
+    return msgspec.json.encode(Message(error=reason))
 
 
 def run_errand(services: Services, request: Request, progress: Progress) -> Any:

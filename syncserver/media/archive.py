@@ -15,6 +15,7 @@ from zipstream import ZipStream
 
 from syncserver.errors import BadRequest
 from syncserver.media.names import check_name
+from syncserver.media.refusal import file_too_large, upload_too_large
 
 MAX_FILES: Final = 1000  # today's clients send 25
 MAX_META_BYTES: Final = 1024 * 1024
@@ -30,9 +31,16 @@ ZIP64_LOCATOR_SIZE: Final = 20
 ZIP64_SIGNATURE: Final = b"PK\x06\x07"
 MAX_DIRECTORY_BYTES: Final = MAX_FILES * 256
 
-# What the standard library raises for members that are not what they claim to be.
+# What the standard library raises for archives and members that are not what they claim to be;
+# ValueError is for names that are not Unicode.
 UNREADABLE: Final = (
-    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError),
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    EOFError,
 )
 
 
@@ -63,13 +71,13 @@ class UploadedChange:
 
 
 class UploadArchive:
-    """An uploaded zip file. Every violation of the format or of a limit is a BadRequest."""
+    """An uploaded zip file. Every violation of the format is a BadRequest."""
 
     def __init__(self, file: BinaryIO, limits: Limits) -> None:
         _check_directory_size(file)
         try:
             self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError) as problem:
+        except UNREADABLE as problem:
             raise _broken(str(problem)) from None
         self._members = _members(self._zip)
         self._limits = limits
@@ -89,20 +97,25 @@ class UploadArchive:
             raise _broken(f"member {missing[0]!r:.80} is missing")
         return entries
 
-    def extract(self, member: str, target: Path) -> StagedFile:
-        """Write a member to `target`, synced, and return what it is."""
-        staged = _stage(self._limited_parts(member), target)
+    def extract(self, name: str, member: str, target: Path) -> StagedFile:
+        """Write the content of `name` to `target`, synced, and return what it is.
+
+        Raises MediaRefused for what is larger than a limit.
+        """
+        staged = _stage(self._limited_parts(name, member), target)
         if not staged.size:
             raise _broken(f"member {member!r:.80} is empty")
         return staged
 
-    def _limited_parts(self, member: str) -> Iterator[bytes]:
+    def _limited_parts(self, name: str, member: str) -> Iterator[bytes]:
         left = self._limits.file_bytes
         for part in self._parts(member):
             left -= len(part)
             self._left -= len(part)
-            if left < 0 or self._left < 0:
-                raise _broken(f"member {member!r:.80} is too large")
+            if left < 0:
+                raise file_too_large(name, self._limits.file_bytes)
+            if self._left < 0:
+                raise upload_too_large(self._limits.total_bytes)
             yield part
 
     def _read_meta(self) -> bytes:
@@ -192,6 +205,8 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
             raise _broken(f"two members {member.filename!r:.80}")
         if member.compress_type not in COMPRESSIONS or member.flag_bits & ENCRYPTED_FLAG:
             raise _broken(f"member {member.filename!r:.80} cannot be read")
+        if member.header_offset < 0:
+            raise _broken(f"member {member.filename!r:.80} lies before the beginning")
         members[member.filename] = member
     return members
 

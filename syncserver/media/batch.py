@@ -60,11 +60,17 @@ class Batch:
     def write_journal(self, moves: list[Move]) -> None:
         """Say durably what is to happen once the index is committed."""
         journal = Journal(new_folder_name(), moves)
-        atomic_files.sync_folder(self.folder)
-        with atomic_files.temporary_file(self.folder) as path:
-            path.write_bytes(msgspec.json.encode(journal))
-            atomic_files.replace(path, self.folder / JOURNAL_NAME)
-        atomic_files.sync_folder(self._media.incoming)
+        # Made now, so that playing the journal needs no room on the disk.
+        trash = make_folder(self._media, journal.trash)
+        try:
+            atomic_files.sync_folder(self.folder)
+            with atomic_files.temporary_file(self.folder) as path:
+                path.write_bytes(msgspec.json.encode(journal))
+                atomic_files.replace(path, self.folder / JOURNAL_NAME)
+            atomic_files.sync_folder(self._media.incoming)
+        except BaseException:
+            trash.rmdir()
+            raise
 
     def play(self, index: MediaIndex) -> None:
         """Do what the journal says and `index` agrees with; what was done is not done again."""
@@ -121,12 +127,13 @@ def drop_stray_batches(users_folder: Path) -> None:
 def recover(media: MediaFolder, index: MediaIndex, active: Collection[str]) -> None:
     """Finish the batches that were committed before a crash or an error, and drop the others.
 
-    Those named in `active` are still being taken in and are left alone.
+    Those named in `active` are still being taken in and are left alone until they have a journal:
+    a journal is only written while the library is owned, so one that is found now was given up.
     """
     for folder in sorted(media.incoming.iterdir()):
-        if folder.name in active:
-            continue
         batch = Batch(media, folder)
         if batch.has_journal:
             batch.play(index)
-        batch.remove()
+            batch.remove()
+        elif folder.name not in active:
+            batch.remove()

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from syncserver.collections import atomic_files
 from syncserver.media.archive import UploadedChange, stage_copy
 from syncserver.media.download import forget_missing
 from syncserver.media.index import Entry
 from syncserver.media.library import Library
 from syncserver.media.names import is_possible_name
+from syncserver.media.trash_folder import throw_away
 from syncserver.media.upload import Staged, apply_upload
 
 PART_SIZE: Final = 1024 * 1024
@@ -52,7 +54,8 @@ def fix_media(library: Library, findings: Findings) -> None:
 
     Entries without their file are forgotten, so that devices which have it send it again. So are
     those whose file has another content: that is damage, and goes to the trash instead of to all
-    devices. Strays are taken in as changes that all devices get.
+    devices. Strays are taken in as changes that all devices get; empty ones go to the trash, since
+    there can be no media files without bytes.
     """
     for name in [*findings.missing, *findings.wrong_content]:
         entry = library.index.entry(name)
@@ -64,13 +67,16 @@ def fix_media(library: Library, findings: Findings) -> None:
 
 
 def _check_entry(library: Library, entry: Entry, findings: Findings) -> None:
-    path = library.folder.files / entry.name
-    try:
-        content = _sha1(path)
-    except FileNotFoundError:
+    if not is_possible_name(entry.name):
         findings.missing.append(entry.name)
         return
-    if content != entry.sha1 or path.stat().st_size != entry.size:
+    path = library.folder.files / entry.name
+    try:
+        if _sha1(path) != entry.sha1 or path.stat().st_size != entry.size:
+            findings.wrong_content.append(entry.name)
+    except FileNotFoundError:
+        findings.missing.append(entry.name)
+    except IsADirectoryError:
         findings.wrong_content.append(entry.name)
 
 
@@ -82,12 +88,15 @@ def _names_on_disk(library: Library) -> Iterator[str]:
 
 
 def _take_in(library: Library, names: list[str]) -> None:
-    with library.new_batch() as batch:
-        changes = [
-            UploadedChange(name, stage_copy(library.folder.files / name, batch.file(number)))
-            for number, name in enumerate(names)
-            if (library.folder.files / name).stat().st_size
-        ]
+    with atomic_files.full_disk_is_passing_trouble(), library.new_batch() as batch:
+        changes = []
+        for number, name in enumerate(names):
+            path = library.folder.files / name
+            if path.stat().st_size:
+                content = stage_copy(path, batch.file(number))
+                changes.append(UploadedChange(name, content))
+            else:
+                throw_away(library.folder, name)
         apply_upload(library, Staged(batch, changes), quota=0)
 
 

@@ -12,11 +12,15 @@ from syncserver.errors import BadRequest, SyncConflict
 from syncserver.media.archive import MAX_FILES, download_archive
 from syncserver.media.index import Entry, MediaIndex, Totals
 from syncserver.media.library import Library
+from syncserver.media.names import is_possible_name
 from syncserver.media.trash_folder import throw_away
 
 # The file that crosses this is the last. The official server stops at 2.5 MiB; more per reply
 # saves round trips, and nothing of it is held in memory.
 ENOUGH_BYTES: Final = 32 * 1024 * 1024
+
+# All of them are open while they are sent, and a process may open 1024 files on many systems.
+MOST_FILES: Final = 100
 
 log = structlog.get_logger()
 
@@ -42,8 +46,9 @@ def download_files(library: Library, names: list[str]) -> ZipStream:
 def _prefix(index: MediaIndex, names: list[str]) -> list[Entry]:
     prefix: list[Entry] = []
     total = 0
-    for name in names:
-        entry = index.entry(name)
+    for name in names[:MOST_FILES]:
+        # An index that moved in may hold names that lead out of the folder.
+        entry = index.entry(name) if is_possible_name(name) else None
         if entry is None or not entry.exists:
             raise SyncConflict("A file that was asked for is not on the server.", cause=repr(name))
         prefix.append(entry)
@@ -57,7 +62,7 @@ def _open(library: Library, entry: Entry) -> BinaryIO:
     path = library.folder.files / entry.name
     try:
         file = path.open("rb")
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         forget_missing(library, entry)
         raise SyncConflict("A file is missing on the server.", cause=repr(entry.name)) from None
     if os.fstat(file.fileno()).st_size != entry.size:

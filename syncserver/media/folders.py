@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from syncserver.collections import atomic_files
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder
 
 INCOMING_NAME: Final = "media-incoming"
@@ -43,7 +44,8 @@ class MediaFolder:
         return self.user.path / "media-trash"
 
     def prepare(self) -> None:
-        """Make the folders that must exist."""
-        self.user.prepare()
-        for folder in (self.files, self.incoming, self.trash):
-            folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+        """Make the folders that must exist. Raises DiskFull."""
+        with atomic_files.full_disk_is_passing_trouble():
+            self.user.prepare()
+            for folder in (self.files, self.incoming, self.trash):
+                folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)

@@ -33,17 +33,20 @@ create table meta (
 );
 """
 EMPTY_TOTALS_SQL: Final = "insert into meta values (0, 0, 0)"
-# Version 3 had other names for some columns, no checksum for deleted files and fewer totals.
+# Version 3 had other names for some columns, no checksum for deleted files and fewer totals. The
+# newest change may be of a row that is dropped; its usn stays, or devices would miss the next ones.
 FROM_VERSION_3_SQL: Final = f"""
 alter table media rename to media_version_3;
+alter table meta rename to meta_version_3;
 drop index if exists ix_usn;
-drop table meta;
 {CREATE_SQL}
 insert into media select fname, csum, sz, usn, deleted from media_version_3
   where csum is not null;
+insert into meta select
+  max(coalesce(max(usn), 0), coalesce((select max(usn) from meta_version_3), 0)),
+  coalesce(sum(size), 0), count(case when size > 0 then 1 end) from media;
 drop table media_version_3;
-insert into meta select coalesce(max(usn), 0), coalesce(sum(size), 0),
-  count(case when size > 0 then 1 end) from media;
+drop table meta_version_3;
 """
 
 
@@ -88,6 +91,9 @@ class MediaIndex:
         except (sqlite3.DatabaseError, IndexUnusable) as problem:
             self._database.close()
             raise IndexUnusable(f"{path}: {problem}") from problem
+        except DiskFull:
+            self._database.close()
+            raise
 
     def close(self) -> None:
         """Close the file; the write-ahead log is folded in."""

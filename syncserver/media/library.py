@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from syncserver.collections import atomic_files
 from syncserver.collections.folders import UserFolder
 from syncserver.errors import ServerBusy
 from syncserver.media.batch import Batch, make_batch, new_batch_name, recover
@@ -36,7 +37,9 @@ class Library:
             self.folder.prepare()
             index = MediaIndex(self.folder.index)
             try:
-                recover(self.folder, index, self._active_batches)
+                with atomic_files.full_disk_is_passing_trouble():
+                    recover(self.folder, index, self._active_batches)
+                self._last_usn = index.totals().last_usn
             except BaseException:
                 index.close()
                 raise

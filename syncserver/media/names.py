@@ -30,7 +30,11 @@ def _problem(name: str) -> str:
         return "not a file's name"
     if "/" in name or "\0" in name:
         return "it has a slash or a NUL"
-    if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:  # what Python makes of a file's name that is not UTF-8
+        return "not Unicode"
+    if size > MAX_NAME_BYTES:
         return f"longer than {MAX_NAME_BYTES} bytes"
     if not unicodedata.is_normalized("NFC", name):
         return "not in normal form C"

@@ -6,6 +6,7 @@ when another user's is deleted, and no file is ever changed in place. Where the 
 links, everybody has plain copies.
 """
 
+import filecmp
 import os
 import secrets
 from collections.abc import Iterator
@@ -51,7 +52,8 @@ def _link_twin(stored: Path, file: Path) -> bool:
         os.link(stored, link)
     except FileNotFoundError:
         return False
-    if link.stat().st_size != file.stat().st_size:  # somebody else cut the stored file short
+    # Damage or an edit in one user's folder must not spread; both files are in the system's cache.
+    if not filecmp.cmp(link, file, shallow=False):
         link.unlink()
         stored.unlink()
         return False

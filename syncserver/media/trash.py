@@ -1,10 +1,12 @@
 """What was deleted or replaced stays for some days, and comes back when somebody asks for it."""
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from syncserver.collections import atomic_files
 from syncserver.media.archive import UploadedChange, stage_copy
 from syncserver.media.folders import MediaFolder
 from syncserver.media.library import Library
@@ -28,11 +30,7 @@ class TrashedFile:
 
 def trashed_files(media: MediaFolder) -> list[TrashedFile]:
     """Return what is in a user's trash, the newest first."""
-    found = [
-        TrashedFile(file.name, since, file.stat().st_size, file)
-        for folder, since in folders(media)
-        for file in folder.iterdir()
-    ]
+    found = [file for folder, since in folders(media) for file in _files_in(folder, since)]
     return sorted(found, key=lambda file: (file.since, file.name), reverse=True)
 
 
@@ -45,10 +43,18 @@ def restore(library: Library, name: str) -> TrashedFile:
     if not candidates:
         raise NotInTrash(f"there is no {name!r} in the trash")
     newest = candidates[0]
-    with library.new_batch() as batch:
+    with atomic_files.full_disk_is_passing_trouble(), library.new_batch() as batch:
         content = stage_copy(newest.path, batch.file(0))
         apply_upload(library, Staged(batch, [UploadedChange(name, content)]), quota=0)
     return newest
+
+
+def _files_in(folder: Path, since: datetime) -> list[TrashedFile]:
+    with suppress(FileNotFoundError):  # emptied while it is looked at
+        return [
+            TrashedFile(file.name, since, file.stat().st_size, file) for file in folder.iterdir()
+        ]
+    return []
 
 
 def empty_trash(media: MediaFolder, older_than_days: int) -> int:

@@ -9,6 +9,7 @@ from typing import Final
 
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE
 from syncserver.media.folders import MediaFolder
+from syncserver.media.names import is_possible_name
 
 STAMP_FORMAT: Final = "%Y%m%dT%H%M%S.%f"
 STAMP_END: Final = "Z-"
@@ -29,6 +30,8 @@ def make_folder(media: MediaFolder, name: str) -> Path:
 
 def throw_away(media: MediaFolder, name: str) -> None:
     """Move a file to the trash, if it is there."""
+    if not is_possible_name(name):
+        return  # an index that moved in may say anything
     folder = make_folder(media, new_folder_name())
     with suppress(FileNotFoundError):
         os.replace(media.files / name, folder / name)
@@ -40,10 +43,13 @@ def folders(media: MediaFolder) -> list[tuple[Path, datetime]]:
     """Return the folders of a user's trash and when each was made (UTC)."""
     if not media.trash.exists():
         return []
-    found = [folder for folder in media.trash.iterdir() if STAMP_END in folder.name]
-    return [(folder, _made_at(folder)) for folder in found]
+    found = [(folder, _made_at(folder)) for folder in media.trash.iterdir()]
+    return [(folder, made_at) for folder, made_at in found if made_at is not None]
 
 
-def _made_at(folder: Path) -> datetime:
+def _made_at(folder: Path) -> datetime | None:
     stamp = folder.name.partition(STAMP_END)[0]
-    return datetime.strptime(stamp, STAMP_FORMAT).replace(tzinfo=timezone.utc)
+    try:
+        return datetime.strptime(stamp, STAMP_FORMAT).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None  # not a folder of ours

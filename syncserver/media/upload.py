@@ -7,26 +7,24 @@ from pathlib import Path
 from typing import BinaryIO
 
 from syncserver.collections import atomic_files
-from syncserver.errors import SyncServerError
 from syncserver.media.archive import Limits, StagedFile, UploadArchive, UploadedChange
 from syncserver.media.batch import Batch, Move
 from syncserver.media.index import Entry, MediaIndex, Totals
 from syncserver.media.library import Library
+from syncserver.media.refusal import over_quota
 from syncserver.media.shared_store import SharedStore
-
-
-class MediaRefused(SyncServerError):
-    """The media cannot be taken for a reason that people should read; clients show the text."""
-
-    status = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """An upload whose files lie on disk, ready to take their names."""
+    """An upload whose files lie on disk, ready to take their names.
+
+    Files that another user has too become links to the same bytes, if there is a `store`.
+    """
 
     batch: Batch
     changes: list[UploadedChange]
+    store: SharedStore | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +52,16 @@ def staged_upload(
 ) -> Iterator[Staged]:
     """Unpack and check an upload; the library need not be owned for that.
 
-    Files that another user has too become links to the same bytes, if there is a `store`.
-    Raises BadRequest, DiskFull.
+    Raises BadRequest, MediaRefused, DiskFull.
     """
     archive = UploadArchive(zip_file, limits)
     entries = archive.entries()
     with atomic_files.full_disk_is_passing_trouble(), library.new_batch() as batch:
         changes = []
         for number, (name, member) in enumerate(entries):
-            content = archive.extract(member, batch.file(number)) if member else None
-            if content is not None and store is not None:
-                store.share(content.path, content.sha256)
+            content = archive.extract(name, member, batch.file(number)) if member else None
             changes.append(UploadedChange(name, content))
-        yield Staged(batch, changes)
+        yield Staged(batch, changes, store)
 
 
 def apply_upload(library: Library, staged: Staged, quota: int) -> UploadResult:
@@ -81,39 +76,44 @@ def apply_upload(library: Library, staged: Staged, quota: int) -> UploadResult:
         outcome.take(change)
     _check_quota(index.totals(), outcome.totals, quota)
     with atomic_files.full_disk_is_passing_trouble():
-        if outcome.moves:
-            _commit(library, staged.batch, outcome)
+        if outcome.contents:
+            _commit(library, staged, outcome)
     return UploadResult(len(staged.changes), outcome.totals.last_usn)
 
 
-def _commit(library: Library, batch: Batch, outcome: "_Outcome") -> None:
+def _commit(library: Library, staged: Staged, outcome: "_Outcome") -> None:
+    # Not earlier: what is refused must not be left in the store.
+    for content in outcome.contents.values():
+        if content is not None and staged.store is not None:
+            staged.store.share(content.path, content.sha256)
     with library.index.transaction():
         for entry in outcome.entries.values():
             library.index.put(entry)
         library.index.set_totals(outcome.totals)
-        batch.write_journal(list(outcome.moves.values()))
-    batch.play(library.index)
-    batch.remove()
+        staged.batch.write_journal(
+            [_move(name, content) for name, content in outcome.contents.items()]
+        )
+    staged.batch.play(library.index)
+    staged.batch.remove()
 
 
 def _check_quota(before: Totals, after: Totals, quota: int) -> None:
     if quota and after.total_bytes > max(quota, before.total_bytes):
-        raise MediaRefused(
-            f"Your media would take more than the {quota / 1_000_000:,.0f} MB that this server"
-            " allows. Please remove some files, or ask whoever runs the server for more room.",
-            cause=f"{after.total_bytes} bytes",
-        )
+        raise over_quota(quota, after.total_bytes)
 
 
 @dataclass(slots=True)
 class _Outcome:
-    """What the index and the files will be after the entries taken so far, in their order."""
+    """What the index and the files will be after the entries taken so far, in their order.
+
+    `contents` holds the new content of each name whose file changes, None for a deletion.
+    """
 
     index: MediaIndex
     files: Path
     totals: Totals
     entries: dict[str, Entry] = field(default_factory=dict)
-    moves: dict[str, Move] = field(default_factory=dict)
+    contents: dict[str, StagedFile | None] = field(default_factory=dict)
 
     def take(self, change: UploadedChange) -> None:
         stored = self.entries.get(change.name) or self.index.entry(change.name)
@@ -124,8 +124,9 @@ class _Outcome:
         elif not exists or (stored is not None and stored.sha1 != change.content.sha1):
             new = Entry(change.name, change.content.sha1, change.content.size, 0)
             self._change(stored, new, change.content)
-        elif not (self.files / change.name).exists() and change.name not in self.moves:
-            self._put_back(change.name, change.content)
+        elif change.name not in self.contents and not self._is_whole(change.name, change.content):
+            # Its bytes are missing or cut short on disk: they are put back, which is no change.
+            self.contents[change.name] = change.content
 
     def _change(self, old: Entry | None, new: Entry, content: StagedFile | None) -> None:
         old_size = old.size if old is not None else 0
@@ -136,11 +137,13 @@ class _Outcome:
             files=self.totals.files + int(new.exists) - int(old_size > 0),
         )
         self.entries[new.name] = Entry(new.name, new.sha1, new.size, usn)
-        self.moves[new.name] = _move(new.name, content)
+        self.contents[new.name] = content
 
-    def _put_back(self, name: str, content: StagedFile) -> None:
-        """Take the bytes of an indexed file that is missing on disk; that is no change."""
-        self.moves[name] = _move(name, content)
+    def _is_whole(self, name: str, content: StagedFile) -> bool:
+        try:
+            return (self.files / name).stat().st_size == content.size
+        except FileNotFoundError:
+            return False
 
 
 def _move(name: str, content: StagedFile | None) -> Move:

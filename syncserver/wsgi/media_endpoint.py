@@ -6,7 +6,7 @@ from zipstream import ZipStream
 
 from syncserver import events
 from syncserver.errors import MethodNotAllowed, NotFound
-from syncserver.media.upload import MediaRefused
+from syncserver.media.refusal import MediaRefused
 from syncserver.protocol import messages
 from syncserver.protocol.response_framing import FramedReply, frame_bytes, frame_parts
 from syncserver.services import Services
