@@ -151,6 +151,30 @@ class SanityCheckRequest(Struct):
     client: SanityCounts | str
 
 
+class MediaBeginRequest(Struct):
+    """`begin`: the client's name."""
+
+    v: Annotated[str, Meta(min_length=1)]
+
+
+class MediaChangesRequest(Struct):
+    """`mediaChanges`: the newest media usn that the client knows."""
+
+    lastUsn: Int64  # noqa: N815 - the wire's name
+
+
+class DownloadFilesRequest(Struct):
+    """`downloadFiles`: names of files."""
+
+    files: list[str]
+
+
+class MediaSanityRequest(Struct):
+    """`mediaSanity`: how many files the client has."""
+
+    local: Int64
+
+
 Message = TypeVar("Message")
 
 

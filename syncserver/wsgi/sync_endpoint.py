@@ -10,9 +10,10 @@ from syncserver.errors import MethodNotAllowed, NotFound, UploadRefused
 from syncserver.protocol import messages
 from syncserver.protocol.response_framing import FramedReply, frame_bytes, frame_file
 from syncserver.services import Services
+from syncserver.wsgi.call import Call
 from syncserver.wsgi.framing import read_framing
 from syncserver.wsgi.request_chain import RequestContext, View
-from syncserver.wsgi.sync_methods import METHODS, Answer, Call, Method, file_size
+from syncserver.wsgi.sync_methods import METHODS, Answer, Method, file_size
 
 log = structlog.get_logger()
 
@@ -43,8 +44,13 @@ def _answer(
     except UploadRefused as refusal:
         log.warning(events.UPLOAD_REFUSED, reason=refusal.public_text, cause=refusal.cause)
         answer = refusal.public_text.encode()
-    framed = _framed(answer, compressed=incoming.framed.compressed_reply)
-    return Response(status=200, headerlist=framed.headers, app_iter=_app_iter(framed))
+    return to_response(_framed(answer, compressed=incoming.framed.compressed_reply))
+
+
+def to_response(framed: FramedReply) -> Response:
+    """Return the response of a framed reply."""
+    parts = [framed.body] if isinstance(framed.body, bytes) else framed.body
+    return Response(status=200, headerlist=framed.headers, app_iter=parts)
 
 
 def _framed(answer: Answer, *, compressed: bool) -> FramedReply:
@@ -52,7 +58,3 @@ def _framed(answer: Answer, *, compressed: bool) -> FramedReply:
         return frame_file(answer, file_size(answer), compressed=compressed)
     payload = answer if isinstance(answer, bytes) else messages.encode(answer)
     return frame_bytes(payload, compressed=compressed)
-
-
-def _app_iter(framed: FramedReply) -> object:
-    return [framed.body] if isinstance(framed.body, bytes) else framed.body

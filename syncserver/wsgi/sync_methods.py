@@ -6,77 +6,31 @@ Bodies are read before the lease is taken, so that a slow client never holds a l
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final
 
 import structlog
 
 from syncserver import events
-from syncserver.accounts.host_keys import Device
 from syncserver.collections.folders import UserFolder
-from syncserver.collections.lease import Caller, Lease
-from syncserver.collections.libanki import Rejected
+from syncserver.collections.lease import Caller
 from syncserver.errors import (
-    BadRequest,
     BodyMissing,
     BodyTooLarge,
     SyncConflict,
     UploadRefused,
 )
 from syncserver.protocol import messages
-from syncserver.services import Services
 from syncserver.sync import changes, chunks, finish, full_download, full_upload, graves, sanity
 from syncserver.sync import meta as meta_step
 from syncserver.sync import start as start_step
 from syncserver.sync.session import current_session
-from syncserver.wsgi.authentication import authenticate
-from syncserver.wsgi.framing import Incoming
-from syncserver.wsgi.request_chain import RequestContext
+from syncserver.wsgi.call import SMALL_REQUEST, Call
 
-SMALL_REQUEST: Final = 64 * 1024
 UPLOAD_ACCEPTED: Final = b"OK"
-# Media sync keeps its own count of changes; until it exists here there are none.
-NO_MEDIA_USN: Final = 0
 
-Message = TypeVar("Message")
 Answer = bytes | BinaryIO | object
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a method."""
-
-    services: Services
-    context: RequestContext
-    incoming: Incoming
-
-    def device(self) -> Device:
-        """Return who calls. Raises WrongCredentials."""
-        return authenticate(self.services.host_keys, self.incoming.framed, self.context)
-
-    def caller(self, device: Device) -> Caller:
-        """Return the identity of this sync. Raises BadRequest without a session key."""
-        session_key = self.incoming.framed.session_key
-        if not session_key:
-            raise BadRequest("The request has no session key.")
-        return Caller(device.key_id, session_key)
-
-    def message(self, shape: type[Message], limit: int | None = None) -> Message:
-        """Read and decode the payload. Raises BadRequest, BodyTooLarge, BodyMissing."""
-        most = self.services.settings.max_request_bytes if limit is None else limit
-        return messages.decode(self.incoming.payload(most), shape)
-
-    @contextmanager
-    def resumed(self, device: Device) -> Iterator[Lease]:
-        """Continue the caller's sync; what the collection rejects is the client's mistake."""
-        try:
-            with self.services.collections.resume(device.user.folder, self.caller(device)) as lease:
-                yield lease
-        except Rejected as problem:
-            raise BadRequest("The changes cannot be merged.", cause=str(problem)) from problem
 
 
 Method = Callable[[Call], Answer]
@@ -96,7 +50,8 @@ def meta(call: Call) -> Answer:
     request = call.message(messages.MetaRequest, SMALL_REQUEST)
     told_to = Caller(device.key_id, call.incoming.framed.session_key)
     committed = call.services.collections.committed(device.user.folder, told_to)
-    return meta_step.meta(request, committed, NO_MEDIA_USN)
+    media_usn = call.services.media.last_usn(device.user.folder)
+    return meta_step.meta(request, committed, media_usn)
 
 
 def start(call: Call) -> Answer:
