@@ -47,6 +47,12 @@ def validated_collection(path: Path) -> Holdings:
             return holdings(collection)
 
 
+def schema_of(path: Path) -> int | None:
+    """Return the version of Anki's schema of a closed private file, None if it is no collection."""
+    with _outside(path) as database:
+        return _schema_version(database)
+
+
 def holdings(collection: LibankiCollection) -> Holdings:
     """Count what an open collection holds."""
     notes, newest_review = collection.row(
@@ -75,7 +81,7 @@ def _check_is_sqlite(path: Path) -> None:
 
 
 def _check_outside(path: Path) -> None:
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+    with _outside(path) as database:
         schema = _schema_version(database)
         unexpected = database.execute(
             "select type, name from sqlite_master where type not in (?, ?)"
@@ -90,6 +96,11 @@ def _check_outside(path: Path) -> None:
         raise UploadRefused("This collection was made by an Anki that is too old.")
     if unexpected:
         raise UploadRefused(f"The collection contains a {unexpected[0]} that is not Anki's.")
+
+
+def _outside(path: Path) -> "closing[sqlite3.Connection]":
+    """Open a closed private file without changing it or anything beside it."""
+    return closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True))
 
 
 def _schema_version(database: sqlite3.Connection) -> int | None:

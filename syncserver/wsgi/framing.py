@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from webob import Request
 
-from syncserver.errors import BadRequest, ClientTooOld
+from syncserver.errors import BadRequest
 from syncserver.protocol.bounded_streams import CountingSource
 from syncserver.protocol.framed_request import FramedRequest
 from syncserver.protocol.header_framing import HEADER_NAME, read_header_framing
+from syncserver.protocol.multipart_framing import is_multipart, read_multipart_framing
 from syncserver.wsgi.request_body import body_source, noticing_no_body
 from syncserver.wsgi.request_chain import RequestContext
 
@@ -26,21 +27,28 @@ class Incoming:
 
     def payload(self, limit: int) -> bytes:
         """Return the whole payload, of at most `limit` bytes; raises BodyMissing."""
-        return b"".join(self.parts(limit))
+        return b"".join(self.parts(limit)) or self.framed.payload_when_empty
 
 
-def read_framing(request: Request, context: RequestContext) -> Incoming:
-    """Return the request without its framing; its body is not read yet.
+def read_framing(request: Request, context: RequestContext, wire_limit: int) -> Incoming:
+    """Return the request without its framing.
 
-    Raises BadRequest for a broken header, ClientTooOld for the multipart forms of versions 8 to 10.
+    The body of version 11 is not read yet; a form, of at most `wire_limit` bytes, has to be.
+    Raises BadRequest for a broken header or form.
     """
     source = body_source(request)
     context.bytes_in = lambda: source.bytes_read
-    header = request.headers.get(HEADER_NAME)
-    if header is None:
-        if request.content_type == "multipart/form-data":
-            raise ClientTooOld("This server needs Anki 2.1.57 or newer.", cause="multipart form")
-        raise BadRequest("The anki-sync header is missing.", cause="neither header nor form")
-    framed = read_header_framing(header, source)
-    context.bind(client=framed.client)
+    framed = _read(request, source, wire_limit)
+    if framed.client:
+        context.bind(client=framed.client)
     return Incoming(framed, source)
+
+
+def _read(request: Request, source: CountingSource, wire_limit: int) -> FramedRequest:
+    header = request.headers.get(HEADER_NAME)
+    if header is not None:
+        return read_header_framing(header, source)
+    content_type = request.headers.get("Content-Type", "")
+    if is_multipart(content_type):
+        return read_multipart_framing(content_type, source, wire_limit)
+    raise BadRequest("The anki-sync header is missing.", cause="neither header nor form")

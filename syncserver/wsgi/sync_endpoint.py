@@ -8,6 +8,7 @@ from webob import Request, Response
 from syncserver import events
 from syncserver.errors import MethodNotAllowed, NotFound, UploadRefused
 from syncserver.protocol import messages
+from syncserver.protocol.bounded_streams import COMPRESSION_OVERHEAD
 from syncserver.protocol.response_framing import FramedReply, frame_bytes, frame_file
 from syncserver.services import Services
 from syncserver.wsgi.call import Call
@@ -38,13 +39,15 @@ def sync_view(services: Services, page: View) -> View:
 def _answer(
     services: Services, context: RequestContext, request: Request, method: Method
 ) -> Response:
-    incoming = read_framing(request, context)
+    settings = services.settings
+    largest = max(settings.max_collection_bytes, settings.max_request_bytes)
+    incoming = read_framing(request, context, largest + COMPRESSION_OVERHEAD)
     try:
         answer = method(Call(services, context, incoming))
     except UploadRefused as refusal:
         log.warning(events.UPLOAD_REFUSED, reason=refusal.public_text, cause=refusal.cause)
         answer = refusal.public_text.encode()
-    return to_response(_framed(answer, compressed=incoming.framed.compressed_reply))
+    return to_response(_framed(answer, compressed=incoming.framed.version_11))
 
 
 def to_response(framed: FramedReply) -> Response:

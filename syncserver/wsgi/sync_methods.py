@@ -154,7 +154,11 @@ def download(call: Call) -> Answer:
     call.incoming.payload(SMALL_REQUEST)
     caller = Caller(device.key_id, call.incoming.framed.session_key)
     with call.services.collections.lease(device.user.folder, caller) as lease:
-        return full_download.copy_for_download(lease)
+        copy = full_download.copy_for_download(lease)
+    if call.incoming.framed.version_11:
+        return copy
+    folder = UserFolder(call.services.settings.users_folder / device.user.folder)
+    return full_download.as_schema_11(copy, folder)
 
 
 def file_size(file: BinaryIO) -> int:
