@@ -5,12 +5,15 @@ payload often before the field that says whether it is compressed; it may be mis
 text field; keys are called `k` or `sk`; Python 2.0's clients forget the closing delimiter.
 """
 
+import logging
 import os
 import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Final
+from urllib.parse import parse_qs
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -29,6 +32,9 @@ SPOOL_BYTES: Final = 1024 * 1024
 GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 NO_INPUT: Final = b"{}"
 
+# The parser describes every broken form to the log; our own refusal of it is one line there.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
 
 def is_multipart(content_type: str) -> bool:
     """Tell whether a Content-Type is that of a form with parts."""
@@ -36,16 +42,17 @@ def is_multipart(content_type: str) -> bool:
 
 
 def read_multipart_framing(
-    content_type: str, source: CountingSource, wire_limit: int
+    content_type: str, source: CountingSource, wire_limit: int, spool_folder: Path
 ) -> FramedRequest:
-    """Return the request in a form, which is read whole; its payload goes to a file if large.
+    """Return the request in a form, which is read whole.
 
-    Raises BodyTooLarge beyond `wire_limit` bytes, BadRequest for a broken form.
+    A large payload goes to a file without a name in `spool_folder`. Raises BodyTooLarge beyond
+    `wire_limit` bytes, BadRequest for a broken form.
     """
     boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
         raise BadRequest("The form has no boundary.")
-    form = _Form()
+    form = _Form(_new_payload(spool_folder))
     try:
         form.read(boundary, source, wire_limit)
     except FormParserError as problem:
@@ -60,17 +67,32 @@ def read_multipart_framing(
     )
 
 
-def query_framing(query: dict[str, str]) -> FramedRequest:
-    """Return the request in a query string: the `begin` of version 10's Rust clients."""
-    payload: IO[bytes] = _new_payload()
+def query_framing(query: str) -> FramedRequest:
+    """Return the request in a query string: the `begin` of version 10's Rust clients.
+
+    Raises BadRequest for a query that no client sends.
+    """
+    try:
+        fields = parse_qs(query, errors="replace", max_num_fields=MAX_PARTS)
+    except ValueError as problem:
+        raise BadRequest("The query cannot be read.", cause=str(problem)) from None
     return FramedRequest(
-        host_key=query.get("k", ""),
+        host_key=fields.get("k", [""])[-1],
         session_key="",
-        client=query.get("v", ""),
+        client=fields.get("v", [""])[-1],
         version_11=False,
         payload_when_empty=NO_INPUT,
-        body=FormPayload(payload, compressed=False),
+        body=NoPayload(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class NoPayload:
+    """The payload of a request that has no body."""
+
+    def parts(self, limit: int) -> Iterator[bytes]:  # noqa: ARG002 - as every body has it
+        """Yield nothing."""
+        return iter(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +124,8 @@ class FormPayload:
 class _Form:
     """The fields of a form, as the parser's callbacks fill them in."""
 
+    payload: IO[bytes]
     short: dict[bytes, bytearray] = field(default_factory=dict)
-    payload: IO[bytes] = field(default_factory=lambda: _new_payload())
     parts: int = 0
     header: bytearray = field(default_factory=bytearray)
     value: bytearray = field(default_factory=bytearray)
@@ -118,6 +140,7 @@ class _Form:
                 "on_header_field": self._extend_header,
                 "on_header_value": self._extend_value,
                 "on_header_end": self._end_header,
+                "on_headers_finished": self._begin_value,
                 "on_part_data": self._take,
             },
         )
@@ -153,32 +176,50 @@ class _Form:
         self.header.clear()
         self.value.clear()
 
+    def _begin_value(self) -> None:
+        """Begin a field, even one without a value; of fields with one name the last counts."""
+        if self.name == PAYLOAD_FIELD:
+            self.payload.seek(0)
+            self.payload.truncate()
+        elif self.name in SHORT_FIELDS:
+            self.short[self.name] = bytearray()
+
     def _take(self, data: bytes, start: int, end: int) -> None:
         if self.name == PAYLOAD_FIELD:
             self.payload.write(data[start:end])
         elif self.name in SHORT_FIELDS:
-            short = self.short.setdefault(self.name, bytearray())
+            short = self.short[self.name]
             short += data[start:end]
             if len(short) > MAX_SHORT_FIELD_BYTES:
                 raise BadRequest("A field of the form is too long.", cause=repr(self.name))
 
 
-def _new_payload() -> IO[bytes]:
+def _new_payload(folder: Path) -> IO[bytes]:
     # It is closed when it has been read, or by the garbage collector when nobody reads it.
-    return tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115
+    return tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES, dir=str(folder))
 
 
 def _gunzipped(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield what a gzip stream contains, in bounded parts. Raises BadRequest if it is broken."""
+    """Yield what a gzip stream contains, in bounded parts; bytes behind it are left alone.
+
+    Raises BadRequest if it is broken.
+    """
     decompressor = zlib.decompressobj(GZIP_WINDOW)
     try:
         for part in parts:
-            yield decompressor.decompress(part, PART_SIZE)
-            while decompressor.unconsumed_tail:
-                yield decompressor.decompress(decompressor.unconsumed_tail, PART_SIZE)
-        while rest := decompressor.decompress(b"", PART_SIZE):
-            yield rest
+            yield from _expanded(decompressor, part)
+            if decompressor.eof:
+                return
     except zlib.error as problem:
         raise BadRequest("The request is not compressed with gzip.", cause=str(problem)) from None
-    if not decompressor.eof:
-        raise BadRequest("The request was cut off.", cause="the gzip stream is not complete")
+    raise BadRequest("The request was cut off.", cause="the gzip stream is not complete")
+
+
+def _expanded(decompressor: "zlib._Decompress", part: bytes) -> Iterator[bytes]:
+    """Yield what one more part of a stream stands for, which may be a thousand times as much."""
+    piece = decompressor.decompress(part, PART_SIZE)
+    yield piece
+    # A full piece may have more behind it even when all of the input is used up.
+    while not decompressor.eof and (decompressor.unconsumed_tail or len(piece) == PART_SIZE):
+        piece = decompressor.decompress(decompressor.unconsumed_tail, PART_SIZE)
+        yield piece

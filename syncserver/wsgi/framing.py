@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from webob import Request
 
+from syncserver.collections.atomic_files import full_disk_is_passing_trouble
 from syncserver.errors import BadRequest
 from syncserver.protocol.bounded_streams import CountingSource
 from syncserver.protocol.framed_request import FramedRequest
 from syncserver.protocol.header_framing import HEADER_NAME, read_header_framing
 from syncserver.protocol.multipart_framing import is_multipart, read_multipart_framing
-from syncserver.wsgi.request_body import body_source, noticing_no_body
+from syncserver.wsgi.request_body import body_source, check_body_came, noticing_no_body
 from syncserver.wsgi.request_chain import RequestContext
 
 
@@ -30,25 +32,38 @@ class Incoming:
         return b"".join(self.parts(limit)) or self.framed.payload_when_empty
 
 
-def read_framing(request: Request, context: RequestContext, wire_limit: int) -> Incoming:
+@dataclass(frozen=True, slots=True)
+class FormLimits:
+    """What a form may be at most, in bytes, and where a large one is kept while it is read."""
+
+    wire_bytes: int
+    spool_folder: Path
+
+
+def read_framing(request: Request, context: RequestContext, limits: FormLimits) -> Incoming:
     """Return the request without its framing.
 
-    The body of version 11 is not read yet; a form, of at most `wire_limit` bytes, has to be.
-    Raises BadRequest for a broken header or form.
+    The body of version 11 is not read yet; a form has to be. Raises BadRequest for a broken header
+    or form, BodyTooLarge, BodyMissing, DiskFull.
     """
     source = body_source(request)
     context.bytes_in = lambda: source.bytes_read
-    framed = _read(request, source, wire_limit)
+    framed = _read(request, source, limits)
     if framed.client:
         context.bind(client=framed.client)
     return Incoming(framed, source)
 
 
-def _read(request: Request, source: CountingSource, wire_limit: int) -> FramedRequest:
+def _read(request: Request, source: CountingSource, limits: FormLimits) -> FramedRequest:
     header = request.headers.get(HEADER_NAME)
     if header is not None:
         return read_header_framing(header, source)
     content_type = request.headers.get("Content-Type", "")
     if is_multipart(content_type):
-        return read_multipart_framing(content_type, source, wire_limit)
+        with full_disk_is_passing_trouble():
+            form = read_multipart_framing(
+                content_type, source, limits.wire_bytes, limits.spool_folder
+            )
+        check_body_came(source)
+        return form
     raise BadRequest("The anki-sync header is missing.", cause="neither header nor form")

@@ -15,7 +15,7 @@ from syncserver.protocol.multipart_framing import query_framing
 from syncserver.protocol.response_framing import FramedReply, frame_bytes, frame_parts
 from syncserver.services import Services
 from syncserver.wsgi.call import Call
-from syncserver.wsgi.framing import Incoming, read_framing
+from syncserver.wsgi.framing import FormLimits, Incoming, read_framing
 from syncserver.wsgi.media_methods import METHODS, NAMES_REQUEST
 from syncserver.wsgi.request_chain import RequestContext, View
 from syncserver.wsgi.sync_endpoint import to_response
@@ -42,11 +42,14 @@ def media_view(services: Services, page: View) -> View:
 def _incoming(services: Services, request: Request, context: RequestContext, name: str) -> Incoming:
     if request.method == "GET" and name == "begin":
         # Rust clients of version 10 begin with a query instead of a form.
-        return Incoming(query_framing(request.GET), CountingSource(io.BytesIO()))
+        framed = query_framing(request.query_string)
+        context.bind(client=framed.client)
+        return Incoming(framed, CountingSource(io.BytesIO()))
     if request.method != "POST":
         raise MethodNotAllowed("Media methods are called with POST.")
-    largest = services.settings.max_media_zip_bytes + NAMES_REQUEST
-    return read_framing(request, context, largest)
+    settings = services.settings
+    limits = FormLimits(settings.max_media_zip_bytes + NAMES_REQUEST, settings.data_root)
+    return read_framing(request, context, limits)
 
 
 def _answer(call: Call, name: str) -> object:
