@@ -1,5 +1,7 @@
 """/msync: find the method, read the framing, frame the answer."""
 
+import io
+
 import structlog
 from webob import Request, Response
 from zipstream import ZipStream
@@ -8,11 +10,13 @@ from syncserver import events
 from syncserver.errors import MethodNotAllowed, NotFound
 from syncserver.media.refusal import MediaRefused
 from syncserver.protocol import messages
+from syncserver.protocol.bounded_streams import CountingSource
+from syncserver.protocol.multipart_framing import query_framing
 from syncserver.protocol.response_framing import FramedReply, frame_bytes, frame_parts
 from syncserver.services import Services
 from syncserver.wsgi.call import Call
-from syncserver.wsgi.framing import read_framing
-from syncserver.wsgi.media_methods import METHODS
+from syncserver.wsgi.framing import FormLimits, Incoming, read_framing
+from syncserver.wsgi.media_methods import METHODS, NAMES_REQUEST
 from syncserver.wsgi.request_chain import RequestContext, View
 from syncserver.wsgi.sync_endpoint import to_response
 
@@ -28,13 +32,24 @@ def media_view(services: Services, page: View) -> View:
             return page(request, context)
         if name not in METHODS:
             raise NotFound("There is no such media method here.")
-        if request.method != "POST":
-            raise MethodNotAllowed("Media methods are called with POST.")
-        incoming = read_framing(request, context)
+        incoming = _incoming(services, request, context, name)
         answer = _answer(Call(services, context, incoming), name)
-        return to_response(_framed(answer, compressed=incoming.framed.compressed_reply))
+        return to_response(_framed(answer, compressed=incoming.framed.version_11))
 
     return view
+
+
+def _incoming(services: Services, request: Request, context: RequestContext, name: str) -> Incoming:
+    if request.method == "GET" and name == "begin":
+        # Rust clients of version 10 begin with a query instead of a form.
+        framed = query_framing(request.query_string)
+        context.bind(client=framed.client)
+        return Incoming(framed, CountingSource(io.BytesIO()))
+    if request.method != "POST":
+        raise MethodNotAllowed("Media methods are called with POST.")
+    settings = services.settings
+    limits = FormLimits(settings.max_media_zip_bytes + NAMES_REQUEST, settings.data_root)
+    return read_framing(request, context, limits)
 
 
 def _answer(call: Call, name: str) -> object:

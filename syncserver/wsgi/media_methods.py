@@ -34,7 +34,10 @@ log = structlog.get_logger()
 def begin(call: Call) -> object:
     """Tell the newest usn; old clients use `sk` as their key from here on."""
     device = call.device()
-    call.message(messages.MediaBeginRequest, SMALL_REQUEST)
+    if call.incoming.framed.version_11:
+        call.message(messages.MediaBeginRequest, SMALL_REQUEST)
+    elif not call.incoming.framed.client:  # old clients say their version outside of the payload
+        raise BadRequest("The client does not say its version.")
     last_usn = call.services.media.last_usn(device.user.folder)
     return {"usn": last_usn, "sk": call.incoming.framed.host_key}
 

@@ -6,6 +6,7 @@ Bodies are read before the lease is taken, so that a slow client never holds a l
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 import structlog
@@ -20,6 +21,7 @@ from syncserver.errors import (
     UploadRefused,
 )
 from syncserver.protocol import messages
+from syncserver.settings import Settings
 from syncserver.sync import changes, chunks, finish, full_download, full_upload, graves, sanity
 from syncserver.sync import meta as meta_step
 from syncserver.sync import start as start_step
@@ -139,7 +141,7 @@ def upload(call: Call) -> Answer:
     settings = call.services.settings
     folder = UserFolder(settings.users_folder / device.user.folder)
     caller = Caller(device.key_id, call.incoming.framed.session_key)
-    body = _upload_parts(call, settings.max_collection_bytes)
+    body = call.incoming.parts(settings.max_collection_bytes)
     with (
         full_upload.received_collection(folder, body) as candidate,
         call.services.collections.lease(device.user.folder, caller) as lease,
@@ -154,7 +156,11 @@ def download(call: Call) -> Answer:
     call.incoming.payload(SMALL_REQUEST)
     caller = Caller(device.key_id, call.incoming.framed.session_key)
     with call.services.collections.lease(device.user.folder, caller) as lease:
-        return full_download.copy_for_download(lease)
+        copy = full_download.copy_for_download(lease)
+    if call.incoming.framed.version_11:
+        return copy
+    folder = UserFolder(call.services.settings.users_folder / device.user.folder)
+    return full_download.as_schema_11(copy, folder)
 
 
 def file_size(file: BinaryIO) -> int:
@@ -162,13 +168,15 @@ def file_size(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _upload_parts(call: Call, limit: int) -> Iterator[bytes]:
-    """Yield the uploaded file; what goes wrong is said in words, which clients show."""
+@contextmanager
+def problems_in_words(settings: Settings) -> Iterator[None]:
+    """Say what goes wrong with the body of an upload in words, which clients show to people."""
     try:
-        yield from call.incoming.parts(limit)
+        yield
     except BodyTooLarge as problem:
+        megabytes = settings.max_collection_bytes / 1_000_000
         raise UploadRefused(
-            f"Your collection is larger than this server accepts ({limit / 1_000_000:,.0f} MB)."
+            f"Your collection is larger than this server accepts ({megabytes:,.0f} MB)."
             " Please ask whoever runs the server to raise max_collection_bytes.",
             cause=problem.cause,
         ) from None
