@@ -54,6 +54,8 @@ class LibankiCollection:
 
         Raises CollectionDamaged, DiskFull, ServerBusy.
         """
+        # What whoever uses the collection keeps of it for as long as it is open.
+        self.kept: object = None
         self._backend = RustBackend(langs=["en"], server=True)
         _guard(
             self._backend.open_collection,
@@ -122,6 +124,13 @@ class LibankiCollection:
     def roll_back(self) -> None:
         """Undo the open transaction, if there is one, and drop the backend's caches."""
         _guard(self._backend.db_rollback)
+
+    def drop_caches(self) -> None:
+        """Let libanki read notetypes and decks afresh; only outside of a transaction.
+
+        What it knows of the scheduler's day stays (section 8.4 of the protocol facts).
+        """
+        self.roll_back()
 
     # Objects as JSON of schema 11
 

@@ -115,7 +115,7 @@ def sanity_check(call: Call) -> Answer:
     device = call.device()
     request = call.message(messages.SanityCheckRequest, SMALL_REQUEST)
     with call.resumed(device) as lease:
-        result = sanity.sanity_check(lease.collection, request.client)
+        result = sanity.sanity_check(lease.collection, current_session(lease), request.client)
         if not result.agrees:
             log.warning(events.SANITY_CHECK_FAILED, answer=messages.encode(result.reply).decode())
             finish.abort(lease)
