@@ -4,9 +4,13 @@ Each request is one `request` event; the others tell what an operator would want
 The context (request id, address, user, client) is bound once per request by the request chain.
 """
 
+import json
 import logging
+import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Final, TextIO
 
 import structlog
@@ -48,6 +52,11 @@ BACKUP_PINNED: Final = "backup_pinned"
 GRANIAN_MESSAGE: Final = "granian_message"
 HOUSEKEEPING_FAILED: Final = "housekeeping_failed"
 
+NOT_PLAIN: Final = re.compile(r'[ "=\\]')
+
+# What is known of the request that is being worked on; `wsgi/request_chain.py` sets it.
+request_fields: ContextVar[Mapping[str, object]] = ContextVar("request_fields", default={})  # noqa: B039 - nobody writes to the default
+
 
 def configure_logging(level: str, log_format: str, stream: TextIO | None = None) -> None:
     """Send structured events to `stream` (standard error by default).
@@ -58,7 +67,7 @@ def configure_logging(level: str, log_format: str, stream: TextIO | None = None)
     out = stream if stream is not None else sys.stderr
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _with_request_fields,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *_renderers(log_format, on_terminal=out.isatty()),
@@ -67,6 +76,12 @@ def configure_logging(level: str, log_format: str, stream: TextIO | None = None)
         logger_factory=lambda *_names: _PatientLogger(file=out),
         cache_logger_on_first_use=False,
     )
+
+
+def _with_request_fields(
+    _logger: object, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    return {**request_fields.get(), **event}
 
 
 def _renderers(log_format: str, *, on_terminal: bool) -> list[structlog.types.Processor]:
@@ -84,17 +99,29 @@ def _renderers(log_format: str, *, on_terminal: bool) -> list[structlog.types.Pr
 
 
 class _PlainLines:
-    """Renders an event as one line of `key=value`, and a traceback below it."""
+    """Renders an event as one line in logfmt, and a traceback below it.
 
-    _line = structlog.processors.LogfmtRenderer(
-        key_order=("timestamp", "level", "event"), drop_missing=True, bool_as_flag=False
-    )
+    Not structlog's own renderer, which took a sixth of the time of the most frequent request.
+    """
 
-    def __call__(self, logger: object, method: str, event: structlog.types.EventDict) -> str:
+    def __call__(self, _logger: object, _method: str, event: structlog.types.EventDict) -> str:
         """Return the text of one event."""
         traceback = event.pop("exception", None)
-        line = self._line(logger, method, event)
+        first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+        line = " ".join(
+            [f"{key}={_word(value)}" for pairs in (first, event) for key, value in pairs.items()]
+        )
         return f"{line}\n{traceback}" if traceback else line
+
+
+def _word(value: object) -> str:
+    """Return a value as one word: what is no plain one is quoted, so that no line can be faked."""
+    if isinstance(value, int | float):
+        return str(value)
+    text = str(value)
+    if not text.isprintable():
+        return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False) if NOT_PLAIN.search(text) or not text else text
 
 
 class _PatientLogger(structlog.WriteLogger):

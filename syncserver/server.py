@@ -7,6 +7,7 @@ answered, unfinished syncs are rolled back, collections are closed.
 """
 
 import errno
+import gc
 import logging
 import multiprocessing
 import os
@@ -221,6 +222,9 @@ def _start_worker(app: WsgiApp, settings: Settings, url: str, stop_timeout: int)
     services.start()
     threading.Thread(target=_pass_one_stop_on, daemon=True).start()
     threading.Thread(target=_end_with_supervisor, args=(stop_timeout,), daemon=True).start()
+    # What is loaded by now stays: the garbage collector need not look at all of it again and again.
+    gc.collect()
+    gc.freeze()
     log.info(SERVER_STARTED, url=url, version=__version__, data_root=str(settings.data_root))
     return app
 

@@ -30,7 +30,8 @@ class Library:
         self.folder = folder
         self._lock = threading.Lock()
         self._index: MediaIndex | None = None
-        self._last_usn: int | None = None
+        # The newest committed usn, None when it is not known without opening the index.
+        self.last_usn: int | None = None
         self._active_batches: set[str] = set()
         self.last_used = 0.0
 
@@ -43,17 +44,16 @@ class Library:
             try:
                 with atomic_files.full_disk_is_passing_trouble():
                     recover(self.folder, index, self._active_batches)
-                self._last_usn = index.totals().last_usn
+                self.last_usn = index.totals().last_usn
             except BaseException:
                 index.close()
                 raise
             self._index = index
         return self._index
 
-    @property
-    def last_usn(self) -> int | None:
-        """The newest committed usn, None when it is not known without opening the index."""
-        return self._last_usn
+    def has_index(self) -> bool:
+        """Tell whether there is an index, which the first upload makes."""
+        return self.folder.index.exists()
 
     @contextmanager
     def owned(self, wait_seconds: float) -> Iterator["Library"]:
@@ -65,7 +65,7 @@ class Library:
             raise ServerBusy("Other requests for your media are still being worked on.")
         try:
             yield self
-            self._last_usn = self.index.totals().last_usn
+            self.last_usn = self.index.totals().last_usn
         except BaseException:
             self._close()
             raise
@@ -110,7 +110,7 @@ class Library:
                 self._lock.release()
 
     def _close(self) -> None:
-        index, self._index, self._last_usn = self._index, None, None
+        index, self._index, self.last_usn = self._index, None, None
         if index is not None:
             index.close()
 
@@ -149,7 +149,8 @@ class Libraries:
         known = library.last_usn
         if known is not None:
             return known
-        if not library.folder.index.exists():
+        if not library.has_index():
+            library.last_usn = 0  # the first upload makes the index, and tells
             return 0
         with library.owned(LAST_USN_WAIT_SECONDS) as owned:
             return owned.index.totals().last_usn

@@ -6,10 +6,9 @@ from typing import Final, Protocol
 import zstandard
 
 from syncserver.errors import BadRequest, BodyTooLarge
+from syncserver.protocol.zstd_pool import give_back, take_decompressor
 
 PART_SIZE: Final = 256 * 1024
-# Clients' frames have windows of 2 MiB; a frame may not make us hold more than this.
-MAX_WINDOW_SIZE: Final = 8 * 1024 * 1024
 # A zstd block of 4 bytes can stand for 128 KiB, so what goes into the decompressor at once decides
 # how much may come out of it at once: 32 MiB for the largest piece.
 MAX_EXPANSION: Final = 128 * 1024 // 4
@@ -73,16 +72,19 @@ def decompressed_parts(source: CountingSource, limit: int) -> Iterator[bytes]:
     Raises BodyTooLarge as soon as more than `limit` bytes have come out or far more have gone in,
     BadRequest when it is no zstd frame or when it was cut off.
     """
-    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_SIZE).decompressobj()
+    decompressor = take_decompressor()
+    frame = decompressor.decompressobj()
     left = limit
     for piece in _pieces(source, limit):
-        part = _decompress(decompressor, piece)
+        part = _decompress(frame, piece)
         left -= len(part)
         if left < 0:
             raise BodyTooLarge("The request is too large.", cause=f"more than {limit} bytes")
         if part:
             yield part
-        if decompressor.eof:
+        if frame.eof:
+            if limit - left <= PART_SIZE:
+                give_back(decompressor)
             return
     raise BadRequest("The request was cut off.", cause="the zstd frame is not complete")
 

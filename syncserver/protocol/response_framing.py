@@ -1,6 +1,5 @@
 """Frame replies: zstd with the original size in a header for version 11, plain bytes before."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -8,12 +7,10 @@ from typing import BinaryIO, Final
 import zstandard
 
 from syncserver.protocol.bounded_streams import PART_SIZE
+from syncserver.protocol.zstd_pool import COMPRESSION_LEVEL, compressed_frame
 
 ORIGINAL_SIZE_HEADER: Final = "anki-original-size"
 CONTENT_TYPE: Final = "application/octet-stream"
-COMPRESSION_LEVEL: Final = 1  # collections shrink to much the same size at higher, slower ones
-
-_of_thread = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ def frame_bytes(payload: bytes, *, compressed: bool) -> FramedReply:
     headers = [("Content-Type", CONTENT_TYPE)]
     if compressed:
         headers.append((ORIGINAL_SIZE_HEADER, str(len(payload))))
-        payload = _compressor().compress(payload)
+        payload = compressed_frame(payload)
     headers.append(("Content-Length", str(len(payload))))
     return FramedReply(headers, payload)
 
@@ -50,14 +47,6 @@ def frame_parts(parts: Iterator[bytes], size: int, *, compressed: bool) -> Frame
         return FramedReply(headers, _compressed_parts(parts))
     headers.append(("Content-Length", str(size)))
     return FramedReply(headers, parts)
-
-
-def _compressor() -> zstandard.ZstdCompressor:
-    """Return this thread's compressor: making one costs more than a small reply."""
-    compressor: zstandard.ZstdCompressor | None = getattr(_of_thread, "compressor", None)
-    if compressor is None:
-        compressor = _of_thread.compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
-    return compressor
 
 
 def _file_parts(file: BinaryIO) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -44,7 +45,6 @@ class RequestContext:
     def bind(self, **fields: object) -> None:
         """Add fields to this request's log lines."""
         self.log_fields.update(fields)
-        structlog.contextvars.bind_contextvars(**fields)
 
 
 View = Callable[[Request, RequestContext], Response]
@@ -57,16 +57,21 @@ class RequestChain:
         self._view = view
         self._proxies = proxies
 
+    @cached_property
+    def _log(self) -> Any:
+        # Bound once: that takes as long as to write the line.
+        return log.bind()
+
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; whatever goes wrong, the response tells nothing that it may not."""
         started = time.monotonic()
         request = Request(environ)
         context = RequestContext(secrets.token_hex(8), self._proxies.client_address(request))
-        structlog.contextvars.clear_contextvars()
         context.bind(request_id=context.request_id, address=context.address)
+        events.request_fields.set(context.log_fields)
         response = self._respond(request, context)
         _drain(context)
-        line = _LogLine(request, response.status_int, context, started)
+        line = _LogLine(self._log, request, response.status_int, context, started)
         if isinstance(response.app_iter, list):
             line.write(response.content_length or 0)
         else:
@@ -93,13 +98,14 @@ class RequestChain:
 class _LogLine:
     """The one log line of a request."""
 
+    log: Any
     request: Request
     status: int
     context: RequestContext
     started: float
 
     def write(self, bytes_out: int) -> None:
-        log.info(
+        self.log.info(
             events.REQUEST,
             **self.context.log_fields,
             verb=self.request.method,
