@@ -15,6 +15,7 @@ from syncserver.sync.tags import merge_tags
 
 # What libanki derives the day and its turn from, once for as long as a collection is open.
 TIMING_SETTINGS: Final = frozenset({"schedVer", "creationOffset", "localOffset", "rollover"})
+KEYS: Final = {"notetypes": "id", "decks": "id", "deck_config": "id", "tags": "tag"}
 
 
 def exchange_changes(
@@ -30,30 +31,32 @@ def exchange_changes(
 
 
 def _gather(collection: LibankiCollection, session: SyncSession) -> dict[str, Any]:
-    notetypes = _new_ids(collection, session, "notetypes")
-    decks = _new_ids(collection, session, "decks")
-    deck_options = _new_ids(collection, session, "deck_config")
+    new = _new_objects(collection, session)
     changes: dict[str, Any] = {
-        "models": [msgspec.Raw(collection.notetype_json(oid)) for oid in notetypes],
+        "models": [msgspec.Raw(collection.notetype_json(oid)) for oid in new["notetypes"]],
         "decks": [
-            [msgspec.Raw(collection.deck_json(oid)) for oid in decks],
-            [msgspec.Raw(collection.deck_options_json(oid)) for oid in deck_options],
+            [msgspec.Raw(collection.deck_json(oid)) for oid in new["decks"]],
+            [msgspec.Raw(collection.deck_options_json(oid)) for oid in new["deck_config"]],
         ],
-        "tags": collection.column(
-            f"select tag from tags where {session.new_to_client}", session.client_usn
-        ),
+        "tags": new["tags"],
     }
     if not session.client_is_newer:
         changes["conf"] = msgspec.Raw(collection.config_json())
         changes["crt"] = collection.scalar("select crt from col")
-    session.rows_sent += len(notetypes) + len(decks) + len(deck_options) + len(changes["tags"])
+    session.rows_sent += sum(map(len, new.values()))
     return changes
 
 
-def _new_ids(collection: LibankiCollection, session: SyncSession, table: str) -> list[int]:
-    return collection.column(
-        f"select id from {table} where {session.new_to_client}", session.client_usn
-    )
+def _new_objects(collection: LibankiCollection, session: SyncSession) -> dict[str, list[Any]]:
+    """Return the keys of the objects that are new to the client, by table."""
+    new: dict[str, list[Any]] = {table: [] for table in KEYS}
+    selects = [
+        f"select '{table}', {key} from {table} where {session.new_to_client}"
+        for table, key in KEYS.items()
+    ]
+    for table, key in collection.rows(" union all ".join(selects), session.client_usn):
+        new[table].append(key)
+    return new
 
 
 def _merge(collection: LibankiCollection, session: SyncSession, received: Changes) -> None:

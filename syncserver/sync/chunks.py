@@ -1,29 +1,44 @@
-"""`chunk` and `applyChunk`: the rows of cards, notes and reviews, some 250 at a time."""
+"""`chunk` and `applyChunk`: the rows of cards, notes and reviews, some hundreds at a time."""
 
 from typing import Any, Final
+
+import msgspec
 
 from syncserver.collections.libanki import LibankiCollection
 from syncserver.protocol.messages import Chunk, RevlogRow
 from syncserver.sync.note_rows import complete_note_rows
 from syncserver.sync.row_counts import new_rows
-from syncserver.sync.session import PendingRows, RowIds, SyncSession
+from syncserver.sync.session import RowIds, SyncSession
 
-ROWS_PER_CHUNK: Final = 250
+# Clients send 250 rows at a time, but take any number: fewer round trips are better for everybody.
+ROWS_PER_CHUNK: Final = 1000
+# A chunk that is as large as this is sent with fewer rows, so that memory is bounded.
+ENOUGH_BYTES: Final = 1024 * 1024
+ROWS_PER_QUERY: Final = 100
 REVLOG_TYPES: Final = range(6)
 MANUAL_OR_UNKNOWN: Final = 0
 
-# The last four columns of a note go out empty: every side computes them for itself.
 REVLOG_SQL: Final = "id, cid, usn, ease, ivl, lastIvl, factor, time, type"
 CARD_SQL: Final = (
     "id, nid, did, ord, mod, usn, type, queue, due, ivl, factor, reps, lapses, left, odue, odid,"
     " flags, data"
 )
-NOTE_SQL: Final = "id, guid, mid, mod, usn, tags, flds, '', '', 0, ''"
 
 CARD_COLUMNS: Final = tuple(CARD_SQL.replace(" ", "").split(","))
 NOTE_COLUMNS: Final = (
     *("id", "guid", "mid", "mod", "usn", "tags", "flds", "sfld", "csum", "flags", "data"),
 )
+
+
+# JSON has no blobs, which a column of texts can hold. The last four columns of a note go out empty:
+# every side computes them for itself.
+SENT_COLUMNS: Final = {
+    "revlog": REVLOG_SQL,
+    "cards": CARD_SQL.replace("data", "cast(data as text)"),
+    "notes": (
+        "id, cast(guid as text), mid, mod, usn, cast(tags as text), cast(flds as text), '', '', 0, ''"
+    ),
+}
 
 
 def next_chunk(collection: LibankiCollection, session: SyncSession) -> dict[str, Any]:
@@ -34,24 +49,35 @@ def next_chunk(collection: LibankiCollection, session: SyncSession) -> dict[str,
     """
     if session.to_send is None:
         session.to_send = _pending(collection, session)
-    pending = session.to_send
-    chunk: dict[str, Any] = {"done": False}
-    room = ROWS_PER_CHUNK
-    for key, columns, ids in (
-        ("revlog", REVLOG_SQL, pending.revlog),
-        ("cards", CARD_SQL, pending.cards),
-        ("notes", NOTE_SQL, pending.notes),
-    ):
-        taken = _take(ids, room)
-        if taken:
-            marks = ",".join("?" * len(taken))
-            chunk[key] = collection.rows(
-                f"select {columns} from {key} where id in ({marks})", *taken
-            )
+    chunk: dict[str, Any] = {}
+    room, size = ROWS_PER_CHUNK, 0
+    for table, ids in session.to_send.items():
+        parts = []
+        while ids and room and size < ENOUGH_BYTES:
+            taken = _take(ids, min(room, ROWS_PER_QUERY))
+            parts.append(_rows_as_json(collection, table, taken))
             room -= len(taken)
-    chunk["done"] = room > 0
+            size += len(parts[-1])
+        if parts:
+            chunk[table] = msgspec.Raw(f"[{','.join(parts)}]".encode())
+    chunk["done"] = not any(session.to_send.values())
     session.rows_sent += ROWS_PER_CHUNK - room
     return chunk
+
+
+def _rows_as_json(collection: LibankiCollection, table: str, ids: RowIds) -> str:
+    """Return rows as arrays of JSON, with commas between them, which SQLite writes fastest.
+
+    The ids, which come from the database, are written into the query: that takes half the time that
+    handing them over as values does.
+    """
+    wanted = ",".join(map(str, ids))
+    columns = SENT_COLUMNS[table]
+    return str(
+        collection.scalar(
+            f"select group_concat(json_array({columns})) from {table} where id in ({wanted})"
+        )
+    )
 
 
 def apply_chunk(collection: LibankiCollection, session: SyncSession, chunk: Chunk) -> None:
@@ -86,14 +112,14 @@ def _count_new_rows(collection: LibankiCollection, session: SyncSession, chunk: 
         session.counts.add(table, new_rows(collection, table, [row[0] for row in rows]))
 
 
-def _pending(collection: LibankiCollection, session: SyncSession) -> PendingRows:
-    revlog, cards, notes = (
-        collection.column(
-            f"select id from {table} where {session.new_to_client}", session.client_usn
-        )
-        for table in ("revlog", "cards", "notes")
-    )
-    return PendingRows(revlog, cards, notes)
+def _pending(collection: LibankiCollection, session: SyncSession) -> dict[str, RowIds]:
+    pending: dict[str, RowIds] = {table: [] for table in SENT_COLUMNS}
+    selects = [
+        f"select '{table}', id from {table} where {session.new_to_client}" for table in pending
+    ]
+    for table, row_id in collection.rows(" union all ".join(selects), session.client_usn):
+        pending[table].append(row_id)
+    return pending
 
 
 def _take(ids: RowIds, count: int) -> RowIds:

@@ -8,15 +8,6 @@ from syncserver.sync.row_counts import RowCounts
 RowIds = list[int]
 
 
-@dataclass(slots=True)
-class PendingRows:
-    """Ids of rows that the client still has to be sent."""
-
-    revlog: RowIds
-    cards: RowIds
-    notes: RowIds
-
-
 @dataclass(frozen=True, slots=True)
 class NotetypeLayout:
     """What the rows of a note depend on: how many fields, and which one is sorted by."""
@@ -36,7 +27,8 @@ class SyncSession:
     server_usn: int
     client_usn: int
     client_is_newer: bool
-    to_send: PendingRows | None = None
+    # Ids of rows that the client still has to be sent, by table.
+    to_send: dict[str, RowIds] | None = None
     layouts: dict[int, NotetypeLayout] = field(default_factory=dict)
     # Rows of the large tables as this sync will leave them; None when they have to be counted.
     counts: RowCounts | None = None
@@ -48,8 +40,8 @@ class SyncSession:
 
     @property
     def new_to_client(self) -> str:
-        """SQL that is true for rows that the client has not seen; takes `client_usn`."""
-        return "usn = ?" if self.client_usn == -1 else "usn >= ?"
+        """SQL that is true for rows that the client has not seen; its value 1 is `client_usn`."""
+        return "usn = ?1" if self.client_usn == -1 else "usn >= ?1"
 
     @property
     def unchanged_since_client(self) -> str:
