@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
+from syncserver.errands.channel import ErrandListener
 from syncserver.services import Services, services_for
 from syncserver.settings import Settings, SettingsError, load_options
 from syncserver.wsgi.client_address import TrustedProxies
@@ -92,7 +93,7 @@ def make_media_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp
     """Make the app of the media sync, to be mounted at /msync."""
     services, proxies = _shared(global_conf, local_conf)
     page = setup_page(services.settings, proxies, "/msync")
-    return _app(services, proxies, media_view(page))
+    return _app(services, proxies, media_view(services, page))
 
 
 def make_pages_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
@@ -128,6 +129,7 @@ def _shared(
         raise SettingsError(f"{_file(global_conf)}: {option}: options belong into [DEFAULT]")
     loaded = load_options(Settings, "DEFAULT", global_conf, file=_file(global_conf))
     services = services_for(loaded.options)
+    services.accompany("errands", ErrandListener)
     return services, TrustedProxies(loaded.options.trusted_proxies)
 
 

@@ -6,6 +6,7 @@ The context (request id, address, user, client) is bound once per request by the
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Final, TextIO
 
 import structlog
@@ -36,6 +37,11 @@ COLLECTION_CLOSED: Final = "collection_closed"
 COLLECTION_UPLOADED: Final = "collection_uploaded"
 COLLECTION_DOWNLOADED: Final = "collection_downloaded"
 UPLOAD_REFUSED: Final = "upload_refused"
+ERRAND_FAILED: Final = "errand_failed"
+MEDIA_UPLOADED: Final = "media_uploaded"
+MEDIA_REFUSED: Final = "media_refused"
+MEDIA_FILE_MISSING: Final = "media_file_missing"
+MEDIA_TRASH_EMPTIED: Final = "media_trash_emptied"
 BACKUP_PINNED: Final = "backup_pinned"
 GRANIAN_MESSAGE: Final = "granian_message"
 HOUSEKEEPING_FAILED: Final = "housekeeping_failed"
@@ -48,11 +54,17 @@ def configure_logging(level: str, log_format: str, stream: TextIO | None = None)
     object per line). `level` is a name of the standard library's logging module.
     """
     out = stream if stream is not None else sys.stderr
+    # The renderers' own tracebacks show the values of variables, passwords and keys among them.
     renderers: list[structlog.types.Processor]
     if log_format == "json":
-        renderers = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        renderers = [
+            structlog.processors.ExceptionRenderer(tracebacks),
+            structlog.processors.JSONRenderer(),
+        ]
     else:
-        renderers = [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+        plain = structlog.dev.plain_traceback
+        renderers = [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=plain)]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -61,6 +73,17 @@ def configure_logging(level: str, log_format: str, stream: TextIO | None = None)
             *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
-        logger_factory=structlog.WriteLoggerFactory(file=out),
+        logger_factory=lambda *_names: _PatientLogger(file=out),
         cache_logger_on_first_use=False,
     )
+
+
+class _PatientLogger(structlog.WriteLogger):
+    """Writes lines to the log; a full disk or a closed pipe costs lines, but nobody an answer."""
+
+    def msg(self, message: str) -> None:
+        """Write one line, if it can be written."""
+        with suppress(OSError, ValueError):
+            super().msg(message)
+
+    debug = info = warning = error = critical = log = msg

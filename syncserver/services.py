@@ -2,8 +2,9 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -15,16 +16,34 @@ from syncserver.accounts.login_throttle import LoginThrottle
 from syncserver.accounts.passwords import Passwords
 from syncserver.accounts.users import Users
 from syncserver.collections import data_root_lock
-from syncserver.collections.folders import PRIVATE_FOLDER_MODE, remove_stray_files
+from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder, remove_stray_files
 from syncserver.collections.lease import Collections
 from syncserver.errors import SyncConflict
+from syncserver.media.batch import drop_stray_batches
+from syncserver.media.folders import MediaFolder
+from syncserver.media.library import Libraries
+from syncserver.media.trash import empty_trash
 from syncserver.settings import Settings, SettingsError
 
 HOUSEKEEPING_SECONDS: Final = 1.0
 FLUSH_SECONDS: Final = 5.0
+FIRST_CLEANING_SECONDS: Final = 300.0
+CLEANING_SECONDS: Final = 6 * 3600.0
 CLOSE_WAIT_SECONDS: Final = 10.0
 
 log = structlog.get_logger()
+
+
+class Companion(Protocol):
+    """Something that lives as long as the services do."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def close(self) -> None:
+        """End."""
+        ...
 
 
 class Services:
@@ -38,10 +57,18 @@ class Services:
         self.host_keys = HostKeys(self._engine, settings.host_keys_per_user)
         self.login = Login(self.users, self.host_keys, LoginThrottle(settings))
         self.collections = Collections(settings)
+        self.media = Libraries(settings)
         self._lock = threading.Lock()
+        self._companions: dict[str, Companion] = {}
         self._running = threading.Event()
         self._stopping = threading.Event()
         self._housekeeper: threading.Thread | None = None
+
+    def accompany(self, name: str, make: Callable[["Services"], Companion]) -> None:
+        """Start and stop something else together with the services, once for each name."""
+        with self._lock:
+            if name not in self._companions:
+                self._companions[name] = make(self)
 
     def start(self) -> None:
         """Own the data root, bring the accounts up to date, start housekeeping. Idempotent.
@@ -56,11 +83,15 @@ class Services:
             prepare_data_root(self.settings.data_root)
             data_root_lock.acquire(self.settings.data_root)
             remove_stray_files(self.settings.users_folder)
+            drop_stray_batches(self.settings.users_folder)
             migrate(self._engine)
             self._housekeeper = threading.Thread(
                 target=self._keep_house, name="housekeeping", daemon=True
             )
             self._housekeeper.start()
+            threading.Thread(target=self._clean_media, name="media cleaner", daemon=True).start()
+            for companion in self._companions.values():
+                companion.start()
             self._running.set()
 
     def close(self) -> None:
@@ -70,9 +101,12 @@ class Services:
                 return
             self._running.clear()
             self._stopping.set()
+            for companion in self._companions.values():
+                companion.close()
             if self._housekeeper is not None:
                 self._housekeeper.join(CLOSE_WAIT_SECONDS)
             self.collections.close(CLOSE_WAIT_SECONDS)
+            self.media.close(CLOSE_WAIT_SECONDS)
             self.host_keys.flush_uses()
             self._engine.dispose()
 
@@ -81,6 +115,7 @@ class Services:
         while not self._stopping.wait(HOUSEKEEPING_SECONDS):
             try:
                 self.collections.tidy()
+                self.media.tidy()
                 self._purge_removed_users()
                 if time.monotonic() >= next_flush:
                     next_flush = time.monotonic() + FLUSH_SECONDS
@@ -90,9 +125,21 @@ class Services:
                 # ever be rolled back or closed.
                 log.exception(events.HOUSEKEEPING_FAILED)
 
+    def _clean_media(self) -> None:
+        wait_seconds = FIRST_CLEANING_SECONDS
+        while not self._stopping.wait(wait_seconds):
+            wait_seconds = CLEANING_SECONDS
+            for folder in self.settings.users_folder.iterdir():
+                media = MediaFolder(UserFolder(folder))
+                emptied = empty_trash(media, self.settings.media_trash_days)
+                if emptied:
+                    log.info(events.MEDIA_TRASH_EMPTIED, folder=folder.name, changes=emptied)
+            self.media.store.remove_unused()
+
     def _purge_removed_users(self) -> None:
         for folder in self.users.pending_purges():
             try:
+                self.media.forget(folder, CLOSE_WAIT_SECONDS)
                 self.collections.remove(folder)
             except SyncConflict:
                 continue  # still in use; the next round tries again

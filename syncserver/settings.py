@@ -90,6 +90,21 @@ class Settings(BaseModel):
     backups_keep: Annotated[int, Field(ge=1)] = Field(
         default=10, description="How many replaced collections are kept for each user."
     )
+    share_media: bool = Field(
+        default=True, description="Keep identical files of different users on disk only once."
+    )
+    media_trash_days: Annotated[int, Field(ge=0)] = Field(
+        default=30, description="Days for which deleted and replaced media can be restored."
+    )
+    max_media_file_bytes: ByteSize = Field(
+        default=ByteSize(100 * 1024 * 1024), description="Largest media file; clients have 100 MiB."
+    )
+    max_media_zip_bytes: ByteSize = Field(
+        default=ByteSize(300_000_000), description="Largest upload of media files, unpacked."
+    )
+    media_quota: ByteSize = Field(
+        default=ByteSize(0), description="Most bytes of media for each user; 0 for no limit."
+    )
     host_keys_per_user: Annotated[int, Field(ge=1)] = Field(
         default=100, description="Logins remembered for each user; the longest unused one goes."
     )

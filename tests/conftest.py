@@ -40,6 +40,14 @@ def _start_target(url: str, folder: Path) -> OurServer | OfficialServer | Remote
 
 
 @pytest.fixture
+def ours(target: SyncTarget) -> OurServer:
+    """The server if it is ours: for what others do not take, or keep in other places."""
+    if not isinstance(target, OurServer):
+        pytest.skip("this is about our own server")
+    return target
+
+
+@pytest.fixture
 def account(target: SyncTarget) -> Account:
     """An account with an empty collection."""
     return target.new_account()

@@ -70,6 +70,14 @@ class LibankiCollection:
         self.roll_back()
         _guard(self._backend.close_collection, downgrade_to_schema11=False)
 
+    def close_as_schema_11(self) -> None:
+        """Close the file in the form that clients before 2.1.57 read; only for private copies.
+
+        libanki swallows failures here: whoever calls this checks the result.
+        """
+        self.roll_back()
+        _guard(self._backend.close_collection, downgrade_to_schema11=True)
+
     # SQL
 
     def rows(self, sql: str, *values: object) -> list[Row]:

@@ -11,7 +11,7 @@ from syncserver.accounts.database import DatabaseUnusable
 from syncserver.accounts.passwords import BadPassword
 from syncserver.accounts.users import BadUserName, UnknownUser, UserExists
 from syncserver.collections.data_root_lock import DataRootInUse
-from syncserver.control import accounts, keys, process
+from syncserver.control import accounts, keys, media, process
 from syncserver.control.output import (
     FAILED,
     NO_SUCH_USER,
@@ -20,6 +20,8 @@ from syncserver.control.output import (
     note,
     say,
 )
+from syncserver.errands.channel import NoAnswer
+from syncserver.errands.errand import ErrandFailed
 from syncserver.errors import SyncServerError
 from syncserver.server import CannotServe
 from syncserver.settings import SettingsError
@@ -53,6 +55,8 @@ EXPLAINED: Final = (
     CommandFailed,
     DataRootInUse,
     DatabaseUnusable,
+    ErrandFailed,
+    NoAnswer,
     SettingsError,
     UnknownUser,
     UserExists,
@@ -83,6 +87,7 @@ def build_program() -> typer.Typer:
     program.callback()(_options)
     for command in COMMANDS:
         program.command()(command)
+    program.add_typer(media.program, name="media")
     return program
 
 

@@ -20,18 +20,17 @@ class FramedRequest:
     """A request without its framing.
 
     `host_key` and `session_key` are empty when the client sent none; `client` names the client's
-    version and system; `compressed_reply` says how the reply must be framed.
+    version and system. `version_11` says that the reply must be framed for version 11, and that the
+    client understands collections of schema 18. `payload_when_empty` is what a client means that
+    sends no payload.
     """
 
     host_key: str
     session_key: str
     client: str
-    compressed_reply: bool
+    version_11: bool
     body: Body
-
-    def payload(self, limit: int) -> bytes:
-        """Return the whole payload, of at most `limit` bytes."""
-        return b"".join(self.body.parts(limit))
+    payload_when_empty: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

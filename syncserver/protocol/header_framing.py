@@ -35,6 +35,6 @@ def read_header_framing(header: str, source: CountingSource) -> FramedRequest:
         host_key=fields.k,
         session_key=fields.s,
         client=fields.c,
-        compressed_reply=fields.v >= versions.FIRST_WITH_HEADER,
+        version_11=fields.v >= versions.FIRST_WITH_HEADER,
         body=ZstdBody(source),
     )

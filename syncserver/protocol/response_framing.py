@@ -39,12 +39,17 @@ def frame_bytes(payload: bytes, *, compressed: bool) -> FramedReply:
 
 def frame_file(file: BinaryIO, size: int, *, compressed: bool) -> FramedReply:
     """Frame the `size` bytes of an open file, which is closed when the reply has been sent."""
+    return frame_parts(_file_parts(file), size, compressed=compressed)
+
+
+def frame_parts(parts: Iterator[bytes], size: int, *, compressed: bool) -> FramedReply:
+    """Frame `size` bytes that are made while they are sent."""
     headers = [("Content-Type", CONTENT_TYPE)]
     if compressed:
         headers.append((ORIGINAL_SIZE_HEADER, str(size)))
-        return FramedReply(headers, _compressed_file(file))
+        return FramedReply(headers, _compressed_parts(parts))
     headers.append(("Content-Length", str(size)))
-    return FramedReply(headers, _plain_file(file))
+    return FramedReply(headers, parts)
 
 
 def _compressor() -> zstandard.ZstdCompressor:
@@ -55,15 +60,15 @@ def _compressor() -> zstandard.ZstdCompressor:
     return compressor
 
 
-def _plain_file(file: BinaryIO) -> Iterator[bytes]:
+def _file_parts(file: BinaryIO) -> Iterator[bytes]:
     with file:
         while part := file.read(PART_SIZE):
             yield part
 
 
-def _compressed_file(file: BinaryIO) -> Iterator[bytes]:
+def _compressed_parts(parts: Iterator[bytes]) -> Iterator[bytes]:
     stream = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).compressobj()
-    for part in _plain_file(file):
+    for part in parts:
         if compressed := stream.compress(part):
             yield compressed
     yield stream.flush()

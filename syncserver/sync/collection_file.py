@@ -72,6 +72,12 @@ def validated_collection(path: Path) -> Holdings:
             return holdings(collection)
 
 
+def schema_of(path: Path) -> int | None:
+    """Return the version of Anki's schema of a closed private file, None if it is no collection."""
+    with _outside(path) as database:
+        return _schema_version(database)
+
+
 def holdings(collection: LibankiCollection) -> Holdings:
     """Count what an open collection holds."""
     notes, newest_review = collection.row(
@@ -100,7 +106,7 @@ def _check_is_sqlite(path: Path) -> None:
 
 
 def _check_outside(path: Path) -> None:
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+    with _outside(path) as database:
         # First of all, because a query of a view that somebody else wrote may never end.
         if database.execute(UNEXPECTED_SQL).fetchone():
             raise UploadRefused(
@@ -113,6 +119,11 @@ def _check_outside(path: Path) -> None:
         raise UploadRefused("This collection was made by a newer Anki than this server knows.")
     if schema not in READABLE_SCHEMAS:
         raise UploadRefused("This collection was made by an Anki that is too old.")
+
+
+def _outside(path: Path) -> "closing[sqlite3.Connection]":
+    """Open a closed private file without changing it or anything beside it."""
+    return closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True))
 
 
 def _schema_version(database: sqlite3.Connection) -> int | None:

@@ -1,13 +1,16 @@
 """From a host key to the user and device behind it."""
 
 from syncserver.accounts.host_keys import Device, HostKeys
-from syncserver.errors import WrongCredentials
+from syncserver.errors import BadRequest, WrongCredentials
 from syncserver.protocol.framed_request import FramedRequest
 from syncserver.wsgi.request_chain import RequestContext
 
 
 def authenticate(host_keys: HostKeys, framed: FramedRequest, context: RequestContext) -> Device:
     """Return who sent the request. Raises WrongCredentials for an unknown or revoked host key."""
+    if not framed.host_key and not framed.version_11:
+        # A proxy that drops the form's body looks like this; 403 would blame the password.
+        raise BadRequest("The request has no host key.")
     device = host_keys.authenticate(framed.host_key) if framed.host_key else None
     if device is None:
         raise WrongCredentials("Please log in again.", cause="unknown or revoked host key")

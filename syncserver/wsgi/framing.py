@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from webob import Request
 
-from syncserver.errors import BadRequest, ClientTooOld
+from syncserver.collections.atomic_files import full_disk_is_passing_trouble
+from syncserver.errors import BadRequest
 from syncserver.protocol.bounded_streams import CountingSource
 from syncserver.protocol.framed_request import FramedRequest
 from syncserver.protocol.header_framing import HEADER_NAME, read_header_framing
-from syncserver.wsgi.request_body import body_source, noticing_no_body
+from syncserver.protocol.multipart_framing import is_multipart, read_multipart_framing
+from syncserver.wsgi.request_body import body_source, check_body_came, noticing_no_body
 from syncserver.wsgi.request_chain import RequestContext
 
 
@@ -26,20 +29,40 @@ class Incoming:
 
     def payload(self, limit: int) -> bytes:
         """Return the whole payload, of at most `limit` bytes; raises BodyMissing."""
-        return b"".join(self.parts(limit))
+        return b"".join(self.parts(limit)) or self.framed.payload_when_empty
 
 
-def read_framing(request: Request, context: RequestContext) -> Incoming:
-    """Return the request without its framing; its body is not read yet.
+@dataclass(frozen=True, slots=True)
+class FormLimits:
+    """What a form may be at most, in bytes, and where a large one is kept while it is read."""
 
-    Raises BadRequest for a broken header, ClientTooOld for the multipart forms of versions 8 to 10.
+    wire_bytes: int
+    spool_folder: Path
+
+
+def read_framing(request: Request, context: RequestContext, limits: FormLimits) -> Incoming:
+    """Return the request without its framing.
+
+    The body of version 11 is not read yet; a form has to be. Raises BadRequest for a broken header
+    or form, BodyTooLarge, BodyMissing, DiskFull.
     """
     source = context.body = body_source(request)
-    header = request.headers.get(HEADER_NAME)
-    if header is None:
-        if request.content_type == "multipart/form-data":
-            raise ClientTooOld("This server needs Anki 2.1.57 or newer.", cause="multipart form")
-        raise BadRequest("The anki-sync header is missing.", cause="neither header nor form")
-    framed = read_header_framing(header, source)
-    context.bind(client=framed.client)
+    framed = _read(request, source, limits)
+    if framed.client:
+        context.bind(client=framed.client)
     return Incoming(framed, source)
+
+
+def _read(request: Request, source: CountingSource, limits: FormLimits) -> FramedRequest:
+    header = request.headers.get(HEADER_NAME)
+    if header is not None:
+        return read_header_framing(header, source)
+    content_type = request.headers.get("Content-Type", "")
+    if is_multipart(content_type):
+        with full_disk_is_passing_trouble():
+            form = read_multipart_framing(
+                content_type, source, limits.wire_bytes, limits.spool_folder
+            )
+        check_body_came(source)
+        return form
+    raise BadRequest("The anki-sync header is missing.", cause="neither header nor form")

@@ -1,23 +1,68 @@
-"""/msync: says in so many words that this version of the server does not sync media yet.
+"""/msync: find the method, read the framing, frame the answer."""
 
-`meta` reports a media usn of 0, so that a client without media of its own does not ask.
-"""
+import io
 
+import structlog
 from webob import Request, Response
+from zipstream import ZipStream
 
-from syncserver.errors import MethodNotAllowed, ServerBusy
+from syncserver import events
+from syncserver.errors import MethodNotAllowed, NotFound
+from syncserver.media.refusal import MediaRefused
+from syncserver.protocol import messages
+from syncserver.protocol.bounded_streams import CountingSource
+from syncserver.protocol.multipart_framing import query_framing
+from syncserver.protocol.response_framing import FramedReply, frame_bytes, frame_parts
+from syncserver.services import Services
+from syncserver.wsgi.call import Call
+from syncserver.wsgi.framing import FormLimits, Incoming, read_framing
+from syncserver.wsgi.media_methods import METHODS, NAMES_REQUEST
 from syncserver.wsgi.request_chain import RequestContext, View
+from syncserver.wsgi.sync_endpoint import to_response
+
+log = structlog.get_logger()
 
 
-def media_view(page: View) -> View:
+def media_view(services: Services, page: View) -> View:
     """Return the view of /msync; a browser that opens it is shown `page`."""
 
     def view(request: Request, context: RequestContext) -> Response:
-        if request.method == "GET" and not request.path_info.strip("/"):
+        name = request.path_info.strip("/")
+        if request.method == "GET" and not name:
             return page(request, context)
-        if request.method != "POST":
-            raise MethodNotAllowed("Media methods are called with POST.")
-        # 503 is the only answer that neither logs a desktop out nor blames its database.
-        raise ServerBusy("This server does not sync media yet.", retry_after_seconds=3600)
+        if name not in METHODS:
+            raise NotFound("There is no such media method here.")
+        incoming = _incoming(services, request, context, name)
+        answer = _answer(Call(services, context, incoming), name)
+        return to_response(_framed(answer, compressed=incoming.framed.version_11))
 
     return view
+
+
+def _incoming(services: Services, request: Request, context: RequestContext, name: str) -> Incoming:
+    if request.method == "GET" and name == "begin":
+        # Rust clients of version 10 begin with a query instead of a form.
+        framed = query_framing(request.query_string)
+        context.bind(client=framed.client)
+        return Incoming(framed, CountingSource(io.BytesIO()))
+    if request.method != "POST":
+        raise MethodNotAllowed("Media methods are called with POST.")
+    settings = services.settings
+    limits = FormLimits(settings.max_media_zip_bytes + NAMES_REQUEST, settings.data_root)
+    return read_framing(request, context, limits)
+
+
+def _answer(call: Call, name: str) -> object:
+    """Return a zip, or the answer in the wrapping that all other media methods have."""
+    try:
+        answer = METHODS[name](call)
+    except MediaRefused as refusal:
+        log.warning(events.MEDIA_REFUSED, reason=refusal.public_text, cause=refusal.cause)
+        return {"data": None, "err": refusal.public_text}
+    return answer if isinstance(answer, ZipStream) else {"data": answer, "err": ""}
+
+
+def _framed(answer: object, *, compressed: bool) -> FramedReply:
+    if isinstance(answer, ZipStream):
+        return frame_parts(iter(answer), len(answer), compressed=compressed)
+    return frame_bytes(messages.encode(answer), compressed=compressed)

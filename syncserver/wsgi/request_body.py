@@ -43,7 +43,12 @@ def noticing_no_body(parts: Iterator[bytes], source: CountingSource) -> Iterator
     try:
         yield from parts
     except BadRequest:
-        if source.bytes_read:
-            raise
+        check_body_came(source)
+        raise
+
+
+def check_body_came(source: CountingSource) -> None:
+    """Raise BodyMissing, and log the likely reason, if nothing could be read."""
+    if not source.bytes_read:
         log.warning(events.BODY_MISSING, remedy=BODY_MISSING_TEXT)
         raise BodyMissing(BODY_MISSING_TEXT, cause="the body is empty") from None

@@ -70,7 +70,9 @@ class RequestChain:
         if isinstance(response.app_iter, list):
             line.write(response.content_length or 0)
         else:
+            length = response.content_length  # webob forgets it with the body that it belongs to
             response.app_iter = _logged_when_sent(response.app_iter, line)
+            response.content_length = length
         parts: Iterable[bytes] = response(environ, start_response)
         return parts
 

@@ -1,5 +1,6 @@
 """/sync: find the method, read the framing, frame the answer."""
 
+from contextlib import nullcontext
 from io import BufferedReader
 
 import structlog
@@ -8,11 +9,21 @@ from webob import Request, Response
 from syncserver import events
 from syncserver.errors import MethodNotAllowed, NotFound, UploadRefused
 from syncserver.protocol import messages
+from syncserver.protocol.bounded_streams import COMPRESSION_OVERHEAD
 from syncserver.protocol.response_framing import FramedReply, frame_bytes, frame_file
 from syncserver.services import Services
-from syncserver.wsgi.framing import read_framing
+from syncserver.settings import Settings
+from syncserver.wsgi.call import Call
+from syncserver.wsgi.framing import FormLimits, read_framing
 from syncserver.wsgi.request_chain import RequestContext, View
-from syncserver.wsgi.sync_methods import METHODS, Answer, Call, Method, file_size
+from syncserver.wsgi.sync_methods import (
+    METHODS,
+    Answer,
+    Method,
+    file_size,
+    problems_in_words,
+    upload,
+)
 
 log = structlog.get_logger()
 
@@ -37,14 +48,27 @@ def sync_view(services: Services, page: View) -> View:
 def _answer(
     services: Services, context: RequestContext, request: Request, method: Method
 ) -> Response:
-    incoming = read_framing(request, context)
+    compressed = False
     try:
-        answer = method(Call(services, context, incoming))
+        with problems_in_words(services.settings) if method is upload else nullcontext():
+            incoming = read_framing(request, context, _form_limits(services.settings))
+            compressed = incoming.framed.version_11
+            answer = method(Call(services, context, incoming))
     except UploadRefused as refusal:
         log.warning(events.UPLOAD_REFUSED, reason=refusal.public_text, cause=refusal.cause)
         answer = refusal.public_text.encode()
-    framed = _framed(answer, compressed=incoming.framed.compressed_reply)
-    return Response(status=200, headerlist=framed.headers, app_iter=_app_iter(framed))
+    return to_response(_framed(answer, compressed=compressed))
+
+
+def _form_limits(settings: Settings) -> FormLimits:
+    largest = max(settings.max_collection_bytes, settings.max_request_bytes)
+    return FormLimits(largest + COMPRESSION_OVERHEAD, settings.data_root)
+
+
+def to_response(framed: FramedReply) -> Response:
+    """Return the response of a framed reply."""
+    parts = [framed.body] if isinstance(framed.body, bytes) else framed.body
+    return Response(status=200, headerlist=framed.headers, app_iter=parts)
 
 
 def _framed(answer: Answer, *, compressed: bool) -> FramedReply:
@@ -52,7 +76,3 @@ def _framed(answer: Answer, *, compressed: bool) -> FramedReply:
         return frame_file(answer, file_size(answer), compressed=compressed)
     payload = answer if isinstance(answer, bytes) else messages.encode(answer)
     return frame_bytes(payload, compressed=compressed)
-
-
-def _app_iter(framed: FramedReply) -> object:
-    return [framed.body] if isinstance(framed.body, bytes) else framed.body

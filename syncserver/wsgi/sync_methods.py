@@ -7,76 +7,32 @@ Bodies are read before the lease is taken, so that a slow client never holds a l
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final
 
 import structlog
 
 from syncserver import events
-from syncserver.accounts.host_keys import Device
 from syncserver.collections.folders import UserFolder
-from syncserver.collections.lease import Caller, Lease
-from syncserver.collections.libanki import Rejected
+from syncserver.collections.lease import Caller
 from syncserver.errors import (
-    BadRequest,
     BodyMissing,
     BodyTooLarge,
     SyncConflict,
     UploadRefused,
 )
 from syncserver.protocol import messages
-from syncserver.services import Services
+from syncserver.settings import Settings
 from syncserver.sync import changes, chunks, finish, full_download, full_upload, graves, sanity
 from syncserver.sync import meta as meta_step
 from syncserver.sync import start as start_step
 from syncserver.sync.session import current_session
-from syncserver.wsgi.authentication import authenticate
-from syncserver.wsgi.framing import Incoming
-from syncserver.wsgi.request_chain import RequestContext
+from syncserver.wsgi.call import SMALL_REQUEST, Call
 
-SMALL_REQUEST: Final = 64 * 1024
 UPLOAD_ACCEPTED: Final = b"OK"
-# Media sync keeps its own count of changes; until it exists here there are none.
-NO_MEDIA_USN: Final = 0
 
-Message = TypeVar("Message")
 Answer = bytes | BinaryIO | object
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of a method."""
-
-    services: Services
-    context: RequestContext
-    incoming: Incoming
-
-    def device(self) -> Device:
-        """Return who calls. Raises WrongCredentials."""
-        return authenticate(self.services.host_keys, self.incoming.framed, self.context)
-
-    def caller(self, device: Device) -> Caller:
-        """Return the identity of this sync. Raises BadRequest without a session key."""
-        session_key = self.incoming.framed.session_key
-        if not session_key:
-            raise BadRequest("The request has no session key.")
-        return Caller(device.key_id, session_key)
-
-    def message(self, shape: type[Message], limit: int | None = None) -> Message:
-        """Read and decode the payload. Raises BadRequest, BodyTooLarge, BodyMissing."""
-        most = self.services.settings.max_request_bytes if limit is None else limit
-        return messages.decode(self.incoming.payload(most), shape)
-
-    @contextmanager
-    def resumed(self, device: Device) -> Iterator[Lease]:
-        """Continue the caller's sync; what the collection rejects is the client's mistake."""
-        try:
-            with self.services.collections.resume(device.user.folder, self.caller(device)) as lease:
-                yield lease
-        except Rejected as problem:
-            raise BadRequest("The changes cannot be merged.", cause=str(problem)) from problem
 
 
 Method = Callable[[Call], Answer]
@@ -96,7 +52,8 @@ def meta(call: Call) -> Answer:
     request = call.message(messages.MetaRequest, SMALL_REQUEST)
     told_to = Caller(device.key_id, call.incoming.framed.session_key)
     committed = call.services.collections.committed(device.user.folder, told_to)
-    return meta_step.meta(request, committed, NO_MEDIA_USN)
+    media_usn = call.services.media.last_usn(device.user.folder)
+    return meta_step.meta(request, committed, media_usn)
 
 
 def start(call: Call) -> Answer:
@@ -184,7 +141,7 @@ def upload(call: Call) -> Answer:
     settings = call.services.settings
     folder = UserFolder(settings.users_folder / device.user.folder)
     caller = Caller(device.key_id, call.incoming.framed.session_key)
-    body = _upload_parts(call, settings.max_collection_bytes)
+    body = call.incoming.parts(settings.max_collection_bytes)
     with (
         full_upload.received_collection(folder, body) as candidate,
         call.services.collections.lease(device.user.folder, caller) as lease,
@@ -199,7 +156,11 @@ def download(call: Call) -> Answer:
     call.incoming.payload(SMALL_REQUEST)
     caller = Caller(device.key_id, call.incoming.framed.session_key)
     with call.services.collections.lease(device.user.folder, caller) as lease:
-        return full_download.copy_for_download(lease)
+        copy = full_download.copy_for_download(lease)
+    if call.incoming.framed.version_11:
+        return copy
+    folder = UserFolder(call.services.settings.users_folder / device.user.folder)
+    return full_download.as_schema_11(copy, folder)
 
 
 def file_size(file: BinaryIO) -> int:
@@ -207,13 +168,15 @@ def file_size(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _upload_parts(call: Call, limit: int) -> Iterator[bytes]:
-    """Yield the uploaded file; what goes wrong is said in words, which clients show."""
+@contextmanager
+def problems_in_words(settings: Settings) -> Iterator[None]:
+    """Say what goes wrong with the body of an upload in words, which clients show to people."""
     try:
-        yield from call.incoming.parts(limit)
+        yield
     except BodyTooLarge as problem:
+        megabytes = settings.max_collection_bytes / 1_000_000
         raise UploadRefused(
-            f"Your collection is larger than this server accepts ({limit / 1_000_000:,.0f} MB)."
+            f"Your collection is larger than this server accepts ({megabytes:,.0f} MB)."
             " Please ask whoever runs the server to raise max_collection_bytes.",
             cause=problem.cause,
         ) from None

@@ -167,7 +167,8 @@ WRONG_IN_ROWS: dict[str, dict[str, tuple[Any, ...]]] = {
         "type": (-1, 4, 0.5),
         "queue": (-4, 5, 0.5),
         "due": (*NOT_32_BITS, 1e10),
-        "ivl": (*NOT_32_BITS[1:], 2**40, -1e10),
+        # What is below zero becomes 0.
+        "ivl": (2**32, 2**40, 1e10, "5", None, {}),
         "factor": (-1, -5, 65536, 0.5),
         "reps": NOT_A_COUNT,
         "lapses": NOT_A_COUNT,
@@ -184,8 +185,8 @@ WRONG_IN_ROWS: dict[str, dict[str, tuple[Any, ...]]] = {
         "ease": (-1, 256, 0.5),
         "ivl": NOT_32_BITS,
         "lastIvl": NOT_32_BITS,
-        "factor": (-1, 2**32, "5"),
-        "time": (-1, 2**32, "5"),
+        "factor": (2**32, "5"),
+        "time": (2**32, "5"),
     },
 }
 COLUMNS = {"notes": NOTE_COLUMNS, "cards": CARD_COLUMNS, "revlog": REVLOG_COLUMNS}

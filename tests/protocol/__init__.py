@@ -1,0 +1,1 @@
+"""Bytes in, messages out: the framings by themselves, without accounts and collections."""

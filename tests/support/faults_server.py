@@ -96,6 +96,14 @@ class WatchedServer(OurServer):
         """Tell whether it answers at all."""
         return answers_health(self.port)
 
+    def ask_to_stop(self) -> None:
+        """Ask it to end, and do not wait for that."""
+        os.kill(self.pid, signal.SIGTERM)
+
+    def wait(self) -> int:
+        """Return its exit code when it has ended."""
+        return self._process._process.wait(PATIENCE)
+
     def kill_worker(self) -> None:
         """End the worker alone, as the system does when memory runs out."""
         os.kill(self.worker, signal.SIGKILL)

@@ -1,0 +1,154 @@
+"""The socket between the control script and the server: one connection for each errand.
+
+The request is one JSON message; the answer is any number of progress messages and then a result or
+an error. The socket lies in the data root, whose folder only the server's own user may enter.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from syncserver import events
+from syncserver.errands.registry import ERRANDS, ErrandFailed, Progress
+from syncserver.errors import SyncServerError
+from syncserver.services import Services
+
+SOCKET_NAME: Final = "control.sock"
+PRIVATE_MODE: Final = 0o600
+RETRY_SECONDS: Final = 1.0
+
+log = structlog.get_logger()
+
+
+class NoAnswer(Exception):
+    """A server owns the data root but does not answer; the message is for the operator."""
+
+
+class Request(msgspec.Struct):
+    """An errand's name and its arguments."""
+
+    errand: str
+    arguments: dict[str, Any]
+
+
+class Message(msgspec.Struct, omit_defaults=True):
+    """Part of an answer: steps done of so many, or the result, or why there is none."""
+
+    done: int | None = None
+    total: int | None = None
+    result: Any = None
+    error: str | None = None
+
+
+class ErrandListener:
+    """Runs the errands that the control script sends, each in a thread of its own."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._path = services.settings.data_root / SOCKET_NAME
+        self._listener: Listener | None = None
+        self._closed = threading.Event()
+
+    def start(self) -> None:
+        """Listen; the data root is owned, so a socket that lies there is a dead server's."""
+        self._path.unlink(missing_ok=True)
+        with _reachable(self._path) as address:
+            self._listener = Listener(address, family="AF_UNIX")
+        self._path.chmod(PRIVATE_MODE)
+        threading.Thread(
+            target=self._accept, args=(self._listener,), name="errands", daemon=True
+        ).start()
+
+    def close(self) -> None:
+        """Take no more errands."""
+        listener, self._listener = self._listener, None
+        self._closed.set()
+        if listener is not None:
+            with suppress(OSError):
+                listener.close()
+            self._path.unlink(missing_ok=True)
+
+    def _accept(self, listener: Listener) -> None:
+        while self._listener is listener:
+            try:
+                connection = listener.accept()
+            except OSError:  # closed, or too many open files, which passes
+                self._closed.wait(RETRY_SECONDS)
+                continue
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: Connection) -> None:
+        with connection, suppress(EOFError, BrokenPipeError, ConnectionError):
+            connection.send_bytes(self._answer(connection))
+
+    def _answer(self, connection: Connection) -> bytes:
+        def progress(done: int, total: int) -> None:
+            connection.send_bytes(msgspec.json.encode(Message(done=done, total=total)))
+
+        try:
+            request = msgspec.json.decode(connection.recv_bytes(), type=Request)
+            result = run_errand(self._services, request, progress)
+            return msgspec.json.encode(Message(result=result))
+        except ErrandFailed as problem:
+            return _failure(str(problem))
+        except SyncServerError as problem:  # the disk is full, or the user's media are in use
+            return _failure(problem.public_text)
+        except (EOFError, BrokenPipeError, ConnectionError):
+            raise  # whoever asked is gone
+        except Exception as problem:
+            log.exception(events.ERRAND_FAILED)
+            return _failure(f"the server failed: {type(problem).__name__}; see its log")
+
+
+def _failure(reason: str) -> bytes:
+    return msgspec.json.encode(Message(error=reason))
+
+
+def run_errand(services: Services, request: Request, progress: Progress) -> Any:
+    """Run an errand in this process, which owns the data root. Raises ErrandFailed."""
+    errand = ERRANDS.get(request.errand)
+    if errand is None:
+        raise ErrandFailed(f"this server does not know the errand {request.errand!r}")
+    return errand(services, request.arguments, progress)
+
+
+def ask_server(data_root: Path, request: Request, progress: Progress) -> Any:
+    """Have the running server run an errand and return its result.
+
+    Raises ErrandFailed when the errand failed, NoAnswer when the server cannot be reached.
+    """
+    try:
+        with _reachable(data_root / SOCKET_NAME) as address, Client(address) as connection:
+            connection.send_bytes(msgspec.json.encode(request))
+            return _await_result(connection, progress)
+    except (OSError, EOFError) as problem:
+        raise NoAnswer(
+            f"a server owns {data_root} but does not answer on its control socket ({problem})"
+        ) from None
+
+
+def _await_result(connection: Connection, progress: Callable[[int, int], None]) -> Any:
+    while True:
+        message = msgspec.json.decode(connection.recv_bytes(), type=Message)
+        if message.error is not None:
+            raise ErrandFailed(message.error)
+        if message.done is None or message.total is None:
+            return message.result
+        progress(message.done, message.total)
+
+
+@contextmanager
+def _reachable(path: Path) -> Iterator[str]:
+    """Give an address for a socket's path, however long: the system allows some 100 characters."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

@@ -1,0 +1,139 @@
+"""Take the files of one upload in so that a crash leaves the index and the files in step.
+
+The files of an upload are written and synced in a folder of their own. When the index is ready to
+be committed, a journal is written beside them that says which file takes which name. After the
+commit the files are moved. If the server dies in between, the journal is played again at the next
+start, as far as the index agrees with it. So an entry never lacks its bytes: they are in `media/`,
+or in the folder of a journal that puts them there before anybody looks.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from syncserver.collections import atomic_files
+from syncserver.collections.folders import PRIVATE_FOLDER_MODE
+from syncserver.media.folders import INCOMING_NAME, MediaFolder
+from syncserver.media.index import Entry, MediaIndex
+from syncserver.media.trash_folder import make_folder, new_folder_name
+
+JOURNAL_NAME: Final = "journal.json"
+
+
+class Move(msgspec.Struct):
+    """One name's new content: a file of the batch and its SHA-1 (hex), or none when deleted."""
+
+    name: str
+    file: str | None
+    sha1: str | None
+
+    def is_in_step_with(self, entry: Entry | None) -> bool:
+        """Tell whether the index says what the files will be after this move."""
+        if entry is None or not entry.exists:
+            return self.file is None
+        return entry.sha1.hex() == self.sha1
+
+
+class Journal(msgspec.Struct):
+    """What a batch does once the index agrees; `trash` is where old content goes."""
+
+    trash: str
+    moves: list[Move]
+
+
+class Batch:
+    """The folder of one upload."""
+
+    def __init__(self, media: MediaFolder, folder: Path) -> None:
+        self._media = media
+        self.folder = folder
+
+    def file(self, number: int) -> Path:
+        """Return the path for the batch's file of this number."""
+        return self.folder / str(number)
+
+    def write_journal(self, moves: list[Move]) -> None:
+        """Say durably what is to happen once the index is committed."""
+        journal = Journal(new_folder_name(), moves)
+        # Made now, so that playing the journal needs no room on the disk.
+        trash = make_folder(self._media, journal.trash)
+        try:
+            atomic_files.sync_folder(self.folder)
+            with atomic_files.temporary_file(self.folder) as path:
+                path.write_bytes(msgspec.json.encode(journal))
+                atomic_files.replace(path, self.folder / JOURNAL_NAME)
+            atomic_files.sync_folder(self._media.incoming)
+        except BaseException:
+            trash.rmdir()
+            raise
+
+    def play(self, index: MediaIndex) -> None:
+        """Do what the journal says and `index` agrees with; what was done is not done again."""
+        journal = msgspec.json.decode((self.folder / JOURNAL_NAME).read_bytes(), type=Journal)
+        trash = make_folder(self._media, journal.trash)
+        for move in journal.moves:
+            if move.is_in_step_with(index.entry(move.name)):
+                self._play_move(move, trash)
+        for folder in (trash, self._media.trash, self._media.files):
+            atomic_files.sync_folder(folder)
+        if not any(trash.iterdir()):
+            trash.rmdir()
+
+    def remove(self) -> None:
+        """Remove what is left of the batch; the journal goes first, so that it is never played."""
+        (self.folder / JOURNAL_NAME).unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether the batch still has to be played."""
+        return (self.folder / JOURNAL_NAME).exists()
+
+    def _play_move(self, move: Move, trash: Path) -> None:
+        target = self._media.files / move.name
+        source = self.folder / move.file if move.file is not None else None
+        if source is not None and not source.exists():
+            return  # this move was played before the crash
+        if target.exists():
+            os.replace(target, trash / move.name)
+        if source is not None:
+            os.replace(source, target)
+
+
+def new_batch_name() -> str:
+    """Return a name that no other batch has."""
+    return secrets.token_hex(8)
+
+
+def make_batch(media: MediaFolder, name: str) -> Batch:
+    """Make the folder for one upload."""
+    folder = media.incoming / name
+    folder.mkdir(mode=PRIVATE_FOLDER_MODE)
+    return Batch(media, folder)
+
+
+def drop_stray_batches(users_folder: Path) -> None:
+    """Remove the uploads that a killed server was still taking in, for a server that starts."""
+    for batch in users_folder.glob(f"*/{INCOMING_NAME}/*"):
+        if not (batch / JOURNAL_NAME).exists():
+            shutil.rmtree(batch, ignore_errors=True)
+
+
+def recover(media: MediaFolder, index: MediaIndex, active: Collection[str]) -> None:
+    """Finish the batches that were committed before a crash or an error, and drop the others.
+
+    Those named in `active` are still being taken in and are left alone until they have a journal:
+    a journal is only written while the library is owned, so one that is found now was given up.
+    """
+    for folder in sorted(media.incoming.iterdir()):
+        batch = Batch(media, folder)
+        if batch.has_journal:
+            batch.play(index)
+            batch.remove()
+        elif folder.name not in active:
+            batch.remove()

@@ -1,0 +1,152 @@
+"""`uploadChanges`: take a zip of additions, replacements and deletions in, all or nothing."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from syncserver.collections import atomic_files
+from syncserver.media.archive import Limits, StagedFile, UploadArchive, UploadedChange
+from syncserver.media.batch import Batch, Move
+from syncserver.media.index import Entry, MediaIndex, Totals
+from syncserver.media.library import Library
+from syncserver.media.refusal import over_quota
+from syncserver.media.shared_store import SharedStore
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """An upload whose files lie on disk, ready to take their names.
+
+    Files that another user has too become links to the same bytes, if there is a `store`.
+    """
+
+    batch: Batch
+    changes: list[UploadedChange]
+    store: SharedStore | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResult:
+    """How many entries were taken, in their order, and the usn after them."""
+
+    processed: int
+    last_usn: int
+
+
+@contextmanager
+def received_zip(folder: Path, body: Iterable[bytes]) -> Iterator[BinaryIO]:
+    """Write the parts of an upload to a temporary file and give it opened for reading."""
+    with atomic_files.temporary_file(folder) as path:
+        with path.open("wb") as file:
+            for part in body:
+                file.write(part)
+        with path.open("rb") as file:
+            yield file
+
+
+@contextmanager
+def staged_upload(
+    library: Library, zip_file: BinaryIO, limits: Limits, store: SharedStore | None
+) -> Iterator[Staged]:
+    """Unpack and check an upload; the library need not be owned for that.
+
+    Raises BadRequest, MediaRefused, DiskFull.
+    """
+    archive = UploadArchive(zip_file, limits)
+    entries = archive.entries()
+    with atomic_files.full_disk_is_passing_trouble(), library.new_batch() as batch:
+        changes = []
+        for number, (name, member) in enumerate(entries):
+            content = archive.extract(name, member, batch.file(number)) if member else None
+            changes.append(UploadedChange(name, content))
+        yield Staged(batch, changes, store)
+
+
+def apply_upload(library: Library, staged: Staged, quota: int) -> UploadResult:
+    """Make the changes of an upload durable: when this returns, index and files are on disk.
+
+    An identical file and the deletion of what is not there count as processed without a change.
+    Raises MediaRefused when there would be more than `quota` bytes (0: no limit), DiskFull.
+    """
+    index = library.index
+    outcome = _Outcome(index, library.folder.files, index.totals())
+    for change in staged.changes:
+        outcome.take(change)
+    _check_quota(index.totals(), outcome.totals, quota)
+    with atomic_files.full_disk_is_passing_trouble():
+        if outcome.contents:
+            _commit(library, staged, outcome)
+    return UploadResult(len(staged.changes), outcome.totals.last_usn)
+
+
+def _commit(library: Library, staged: Staged, outcome: "_Outcome") -> None:
+    # Not earlier: what is refused must not be left in the store.
+    for content in outcome.contents.values():
+        if content is not None and staged.store is not None:
+            staged.store.share(content.path, content.sha256)
+    with library.index.transaction():
+        for entry in outcome.entries.values():
+            library.index.put(entry)
+        library.index.set_totals(outcome.totals)
+        staged.batch.write_journal(
+            [_move(name, content) for name, content in outcome.contents.items()]
+        )
+    staged.batch.play(library.index)
+    staged.batch.remove()
+
+
+def _check_quota(before: Totals, after: Totals, quota: int) -> None:
+    if quota and after.total_bytes > max(quota, before.total_bytes):
+        raise over_quota(quota, after.total_bytes)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What the index and the files will be after the entries taken so far, in their order.
+
+    `contents` holds the new content of each name whose file changes, None for a deletion.
+    """
+
+    index: MediaIndex
+    files: Path
+    totals: Totals
+    entries: dict[str, Entry] = field(default_factory=dict)
+    contents: dict[str, StagedFile | None] = field(default_factory=dict)
+
+    def take(self, change: UploadedChange) -> None:
+        stored = self.entries.get(change.name) or self.index.entry(change.name)
+        exists = stored is not None and stored.exists
+        if change.content is None:
+            if stored is not None and exists:
+                self._change(stored, Entry(change.name, stored.sha1, 0, 0), None)
+        elif not exists or (stored is not None and stored.sha1 != change.content.sha1):
+            new = Entry(change.name, change.content.sha1, change.content.size, 0)
+            self._change(stored, new, change.content)
+        elif change.name not in self.contents and not self._is_whole(change.name, change.content):
+            # Its bytes are missing or cut short on disk: they are put back, which is no change.
+            self.contents[change.name] = change.content
+
+    def _change(self, old: Entry | None, new: Entry, content: StagedFile | None) -> None:
+        old_size = old.size if old is not None else 0
+        usn = self.totals.last_usn + 1
+        self.totals = Totals(
+            last_usn=usn,
+            total_bytes=self.totals.total_bytes + new.size - old_size,
+            files=self.totals.files + int(new.exists) - int(old_size > 0),
+        )
+        self.entries[new.name] = Entry(new.name, new.sha1, new.size, usn)
+        self.contents[new.name] = content
+
+    def _is_whole(self, name: str, content: StagedFile) -> bool:
+        try:
+            return (self.files / name).stat().st_size == content.size
+        except FileNotFoundError:
+            return False
+
+
+def _move(name: str, content: StagedFile | None) -> Move:
+    if content is None:
+        return Move(name, None, None)
+    return Move(name, content.path.name, content.sha1.hex())

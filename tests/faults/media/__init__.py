@@ -1,0 +1,1 @@
+"""What happens to media when things go wrong."""

@@ -1,0 +1,1 @@
+"""The media of our own server: limits, shared bytes, trash, checks, memory."""

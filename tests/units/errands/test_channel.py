@@ -1,0 +1,171 @@
+"""The socket between the control script and the server, with both ends in this process."""
+
+import os
+import socket
+import stat
+import threading
+from collections.abc import Iterator
+from multiprocessing.connection import Client
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from syncserver.collections import data_root_lock
+from syncserver.errands.channel import (
+    SOCKET_NAME,
+    ErrandListener,
+    NoAnswer,
+    Request,
+    ask_server,
+    run_errand,
+)
+from syncserver.errands.errand import ErrandFailed
+from syncserver.services import Services
+from syncserver.settings import Settings
+
+# Unix sockets may not have names longer than this; data roots may.
+LONGEST_ADDRESS = 107
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """Show nothing."""
+
+
+@pytest.fixture(params=["short", "long" * 40])
+def data_root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    root: Path = tmp_path / request.param
+    assert (len(str(root / SOCKET_NAME)) > LONGEST_ADDRESS) == (request.param != "short")
+    return root
+
+
+@pytest.fixture
+def services(data_root: Path) -> Iterator[Services]:
+    services = Services(Settings(data_root=data_root, sync_wait=0))
+    services.accompany("errands", ErrandListener)
+    services.start()
+    yield services
+    services.close()
+    data_root_lock.release(data_root)
+
+
+def check(folder: str) -> Request:
+    return Request("media-check", {"folders": [folder], "fix": False})
+
+
+def test_an_errand_is_run_by_the_process_that_owns_the_data_root(services: Services) -> None:
+    found = ask_server(services.settings.data_root, check("anna"), no_progress)
+    assert found["anna"]["clean"]
+    assert found == run_errand(services, check("anna"), no_progress)
+
+
+def test_progress_is_told_while_the_errand_runs(services: Services) -> None:
+    media = services.media.library("anna").folder
+    media.prepare()
+    for number in range(3):
+        (media.files / f"{number}.png").write_bytes(b"x")
+    fix = Request("media-check", {"folders": ["anna"], "fix": True})
+    ask_server(services.settings.data_root, fix, no_progress)
+    told: list[tuple[int, int]] = []
+    ask_server(
+        services.settings.data_root, check("anna"), lambda done, total: told.append((done, total))
+    )
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_an_unknown_errand_fails_with_its_name(services: Services) -> None:
+    with pytest.raises(ErrandFailed, match="this server does not know the errand 'make-coffee'"):
+        ask_server(services.settings.data_root, Request("make-coffee", {}), no_progress)
+
+
+def test_a_failed_errand_says_why(services: Services) -> None:
+    request = Request("media-restore", {"folder": "anna", "name": "lost.png"})
+    with pytest.raises(ErrandFailed, match=r"there is no 'lost\.png' in the trash"):
+        ask_server(services.settings.data_root, request, no_progress)
+
+
+def test_media_that_are_in_use_are_said_to_be_in_use(services: Services) -> None:
+    with (
+        services.media.owned("anna"),
+        pytest.raises(ErrandFailed, match="Other requests for your media"),
+    ):
+        ask_server(services.settings.data_root, check("anna"), no_progress)
+    assert ask_server(services.settings.data_root, check("anna"), no_progress)["anna"]["clean"]
+
+
+def test_an_error_that_nobody_foresaw_names_its_kind_and_the_log(services: Services) -> None:
+    with pytest.raises(ErrandFailed, match="the server failed: KeyError; see its log"):
+        ask_server(services.settings.data_root, Request("media-trash", {}), no_progress)
+
+
+def test_without_a_server_there_is_no_answer(tmp_path: Path) -> None:
+    with pytest.raises(NoAnswer, match="does not answer on its control socket"):
+        ask_server(tmp_path, check("anna"), no_progress)
+
+
+def test_a_dead_servers_socket_gives_no_answer_and_is_replaced(
+    data_root: Path, services: Services
+) -> None:
+    path = data_root / SOCKET_NAME
+    services.close()
+    assert not path.exists(), "a server that ends takes its socket away"
+    data_root_lock.release(data_root)
+    leave_dead_socket(path)
+    with pytest.raises(NoAnswer):
+        ask_server(data_root, check("anna"), no_progress)
+    again = Services(services.settings)
+    again.accompany("errands", ErrandListener)
+    again.start()
+    assert ask_server(data_root, check("anna"), no_progress)["anna"]["clean"]
+    again.close()
+
+
+def leave_dead_socket(path: Path) -> None:
+    handle = os.open(path.parent, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"/proc/self/fd/{handle}/{path.name}")
+    os.close(handle)
+    assert path.exists()
+
+
+def test_only_the_servers_own_user_may_connect(services: Services) -> None:
+    mode = (services.settings.data_root / SOCKET_NAME).stat().st_mode
+    assert stat.S_ISSOCK(mode)
+    assert stat.S_IMODE(mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "message",
+    [None, b"", b"no JSON", b"[]", b'{"errand": 5}', msgspec.json.encode(check("anna"))],
+)
+def test_the_listener_survives_clients_that_hang_up_or_talk_nonsense(
+    services: Services, message: bytes | None
+) -> None:
+    root = services.settings.data_root
+    for _ in range(3):
+        hang_up_after(root, message)
+    assert ask_server(root, check("berta"), no_progress)["berta"]["clean"]
+
+
+def hang_up_after(data_root: Path, message: bytes | None) -> None:
+    handle = os.open(data_root, os.O_RDONLY)
+    with Client(f"/proc/self/fd/{handle}/{SOCKET_NAME}") as connection:
+        if message is not None:
+            connection.send_bytes(message)
+    os.close(handle)
+
+
+def test_several_errands_are_run_at_the_same_time(services: Services) -> None:
+    found: list[bool] = []
+
+    def run(folder: str) -> None:
+        answer = ask_server(services.settings.data_root, check(folder), no_progress)
+        found.append(answer[folder]["clean"])
+
+    threads = [threading.Thread(target=run, args=(f"user{number}",)) for number in range(10)]
+    with services.media.owned("somebody else"):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+    assert found == [True] * 10

@@ -1,0 +1,99 @@
+"""What uploads replaced: named by time, the newest few, the pinned ones for good."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from syncserver.collections import restore_points
+from syncserver.collections.folders import UserFolder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> UserFolder:
+    folder = UserFolder(tmp_path / "user")
+    folder.prepare()
+    return folder
+
+
+def keep(folder: UserFolder, content: str, *, pinned: bool = False, most: int = 3) -> Path:
+    """Store a collection with this content, and keep it."""
+    folder.collection.unlink(missing_ok=True)
+    folder.collection.write_text(content, encoding="ascii")
+    return restore_points.keep_replaced(folder, pinned=pinned, keep=most)
+
+
+def contents(folder: UserFolder) -> list[str]:
+    """Return what is kept, the oldest first."""
+    return [path.read_text(encoding="ascii") for path in sorted(folder.backups.iterdir())]
+
+
+def test_the_names_sort_by_time_and_say_it(folder: UserFolder) -> None:
+    for content in ("first", "second", "third"):
+        path = keep(folder, content)
+        assert path.name.startswith("collection-2")
+        assert path.suffix == ".anki2"
+    assert contents(folder) == ["first", "second", "third"]
+
+
+def test_the_newest_few_stay(folder: UserFolder) -> None:
+    for number in range(6):
+        keep(folder, f"{number}")
+    assert contents(folder) == ["3", "4", "5"]
+
+
+def test_pinned_ones_stay_and_do_not_count(folder: UserFolder) -> None:
+    keep(folder, "pinned", pinned=True)
+    for number in range(6):
+        keep(folder, f"{number}")
+    keep(folder, "pinned too", pinned=True)
+    assert contents(folder) == ["pinned", "3", "4", "5", "pinned too"]
+
+
+def test_what_other_people_put_there_stays(folder: UserFolder) -> None:
+    keep(folder, "0", most=1)
+    (folder.backups / "notes.txt").write_text("mine", encoding="ascii")
+    keep(folder, "1", most=1)
+    assert contents(folder) == ["1", "mine"]
+
+
+def test_the_collection_stays_in_its_place(folder: UserFolder) -> None:
+    keep(folder, "content")
+    assert folder.collection.read_text(encoding="ascii") == "content"
+
+
+def test_a_log_that_could_not_be_folded_in_goes_along(folder: UserFolder) -> None:
+    log = folder.collection.with_name("collection.anki2-wal")
+    log.write_text("log", encoding="ascii")
+    backup = keep(folder, "damaged", pinned=True)
+    assert not log.exists(), "beside the replacement it would corrupt it"
+    assert backup.with_name(f"{backup.name}-wal").read_text(encoding="ascii") == "log"
+
+
+def test_the_backups_are_for_the_server_alone(folder: UserFolder) -> None:
+    keep(folder, "content")
+    assert folder.backups.stat().st_mode & 0o077 == 0
+
+
+def test_a_backup_whose_replacement_never_came_is_dropped(folder: UserFolder) -> None:
+    keep(folder, "replaced")
+    folder.collection.unlink()
+    folder.collection.write_text("stored", encoding="ascii")
+    unfinished = folder.backups / "collection-20990101T000000.000000Z.pinned.anki2"
+    os.link(folder.collection, unfinished)
+    restore_points.drop_unfinished(folder)
+    assert contents(folder) == ["replaced"]
+    assert folder.collection.read_text(encoding="ascii") == "stored"
+
+
+def test_a_collection_that_somebody_else_links_to_loses_no_backup(
+    folder: UserFolder, tmp_path: Path
+) -> None:
+    keep(folder, "replaced")
+    folder.collection.unlink()
+    folder.collection.write_text("stored", encoding="ascii")
+    elsewhere = tmp_path / "backup of the operator"
+    os.link(folder.collection, elsewhere)
+    restore_points.drop_unfinished(folder)
+    assert contents(folder) == ["replaced"]
+    assert elsewhere.exists()
