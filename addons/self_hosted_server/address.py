@@ -118,7 +118,7 @@ def _problem_of_the_path(parts: SplitResult) -> Finding | None:
         if path.endswith(folder):
             return wrong(
                 f"The address ends in “{folder.strip('/')}”, which Anki adds by itself.",
-                "Leave that part out. Only AnkiDroid 2.16 and older want it.",
+                "Leave that part out: only old AnkiDroids want “msync” in an address.",
                 better_address=parts._replace(path=path[: -len(folder)] + "/").geturl(),
             )
     if parts.path and not parts.path.endswith("/"):

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .address import read_address
-from .findings import WRONG, Finding
+from .findings import FINE, WRONG, Finding, unknown
 from .health import check_health
 from .login import SyncLogin, check_login
 from .request import REQUEST_TIMEOUT
+
+SAVE_AND_SYNC = "All is well. Press “Save”, then click Sync in Anki."
+SAVE_AND_LOG_IN = "Press “Save”, then click Sync in Anki: it asks for the name and password."
 
 
 @dataclass(frozen=True)
@@ -43,4 +46,11 @@ def check(entered: Entered, sync_login: SyncLogin, *, timeout: float = REQUEST_T
         return Result(findings)
     # The login does not look at the clock, so both are told.
     login, key = check_login(sync_login, entered.name, entered.password, address.url)
-    return Result([*findings, login], key)
+    return Result([*findings, login, *_next_steps([*findings, login])], key)
+
+
+def _next_steps(findings: list[Finding]) -> list[Finding]:
+    if any(finding.state == WRONG for finding in findings):
+        return []
+    logged_in = findings[-1].state == FINE
+    return [unknown(SAVE_AND_SYNC if logged_in else SAVE_AND_LOG_IN)]

@@ -31,6 +31,7 @@ INTRODUCTION = (
 )
 TESTING = "Testing…"
 NOT_TESTED = "Press “Test” to see whether Anki can sync with this server."
+NOT_SAVED = "Nothing was saved. To save the address without logging in, clear the password."
 
 
 class ServerDialog(QDialog):
@@ -44,6 +45,7 @@ class ServerDialog(QDialog):
         self.setMinimumWidth(560)
         # The key that the last test brought, and for what it was given.
         self._tested: tuple[Entered, str] | None = None
+        self._saves_after_test = False
         self._closed = False
         self._make_fields()
         self._make_buttons()
@@ -99,7 +101,7 @@ class ServerDialog(QDialog):
         """Start the test; the window stays usable and shows the result when it is there."""
         entered = self.entered()
         self._show(Result([unknown(TESTING)]))
-        self.test_button.setEnabled(False)
+        self._enable(False)
         # Taken here: the profile could be closed while the test waits.
         sync_login = self.mw.col.sync_login
         operation = QueryOp(
@@ -116,8 +118,18 @@ class ServerDialog(QDialog):
         if self._closed:
             return
         self._tested = (entered, result.key)
-        self.test_button.setEnabled(True)
-        self._show(result)
+        self._enable(True)
+        saves, self._saves_after_test = self._saves_after_test, False
+        if saves and result.key:
+            self.save()
+        elif saves:
+            self._show(Result([*result.findings, unknown(NOT_SAVED)]))
+        else:
+            self._show(result)
+
+    def _enable(self, enabled: bool) -> None:
+        for button in (self.test_button, self.buttons.button(self.buttons.StandardButton.Save)):
+            button.setEnabled(enabled)
 
     def _show(self, result: Result) -> None:
         self.results.setHtml(as_html(result.findings))
@@ -130,11 +142,15 @@ class ServerDialog(QDialog):
         self.test()
 
     def save(self) -> None:
-        """Save an address that Anki can use, or none at all, and close."""
+        """Save an address that Anki can use, or none at all, and close; log in if asked to."""
         entered = self.entered()
         address = read_address(entered.address)
         if entered.address and address.problem:
             self._show(Result([address.problem]))
+            return
+        if entered.address and entered.password and not self._key_for(entered):
+            self._saves_after_test = True
+            self.test()
             return
         save(self.mw, address.url, entered.name, self._key_for(entered))
         tooltip(_saved(address.url), parent=self.mw)

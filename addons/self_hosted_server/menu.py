@@ -11,5 +11,6 @@ ENTRY = "Self-hosted sync server…"
 def set_up() -> None:
     """Add the entry."""
     action = QAction(ENTRY, mw)
-    qconnect(action.triggered, lambda: ServerDialog(mw).show())
+    # It belongs to the open profile, so nobody can change that meanwhile.
+    qconnect(action.triggered, lambda: ServerDialog(mw).open())
     mw.form.menuTools.addAction(action)
