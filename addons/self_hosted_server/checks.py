@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .address import read_address
-from .findings import FINE, WRONG, Finding, unknown
+from .findings import FINE, WRONG, Finding, next_step
 from .health import check_health
 from .login import SyncLogin, check_login
 from .request import REQUEST_TIMEOUT
@@ -53,4 +53,4 @@ def _next_steps(findings: list[Finding]) -> list[Finding]:
     if any(finding.state == WRONG for finding in findings):
         return []
     logged_in = findings[-1].state == FINE
-    return [unknown(SAVE_AND_SYNC if logged_in else SAVE_AND_LOG_IN)]
+    return [next_step(SAVE_AND_SYNC if logged_in else SAVE_AND_LOG_IN)]

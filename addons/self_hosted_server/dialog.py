@@ -21,7 +21,7 @@ from aqt.utils import tooltip
 
 from .address import EXAMPLES, read_address
 from .checks import Entered, Result, check
-from .findings import as_html, unknown, wrong
+from .findings import as_html, next_step, unknown, wrong
 from .profile import save, saved_address, saved_name
 
 TITLE = "Self-hosted sync server"
@@ -50,7 +50,7 @@ class ServerDialog(QDialog):
         self._make_fields()
         self._make_buttons()
         self._arrange()
-        self._show(Result([unknown(NOT_TESTED)]))
+        self._show(Result([next_step(NOT_TESTED)]))
         qconnect(self.finished, self._on_closed)
 
     def _make_fields(self) -> None:
@@ -123,7 +123,7 @@ class ServerDialog(QDialog):
         if saves and result.key:
             self.save()
         elif saves:
-            self._show(Result([*result.findings, unknown(NOT_SAVED)]))
+            self._show(Result([*result.findings, next_step(NOT_SAVED)]))
         else:
             self._show(result)
 

@@ -9,10 +9,12 @@ FINE = "fine"
 WRONG = "wrong"
 # Neither: what was not tested, or cannot be told.
 UNKNOWN = "unknown"
+# What to do now that everything is fine.
+NEXT = "next"
 
-MARKS = {FINE: "✓", WRONG: "✗", UNKNOWN: "–"}
+MARKS = {FINE: "✓", WRONG: "✗", UNKNOWN: "–", NEXT: "→"}
 # Readable on Anki's light and dark backgrounds.
-COLOURS = {FINE: "#2e9e4f", WRONG: "#d64545", UNKNOWN: "#888888"}
+COLOURS = {FINE: "#2e9e4f", WRONG: "#d64545", UNKNOWN: "#888888", NEXT: "#888888"}
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,14 @@ def wrong(what: str, advice: str, *, better_address: str = "") -> Finding:
     return Finding(WRONG, what, advice, better_address)
 
 
-def unknown(what: str, advice: str = "") -> Finding:
+def unknown(what: str) -> Finding:
     """Return a finding about something that was not tested."""
-    return Finding(UNKNOWN, what, advice)
+    return Finding(UNKNOWN, what)
+
+
+def next_step(what: str) -> Finding:
+    """Return what to do now."""
+    return Finding(NEXT, what)
 
 
 def as_html(findings: list[Finding]) -> str:

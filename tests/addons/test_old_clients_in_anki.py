@@ -8,13 +8,18 @@ from tests.addons.conftest import StartDesktop
 from tests.conftest import NewDevice
 from tests.support.accounts import Account
 from tests.support.desktop import Desktop
-from tests.support.desktop_sync import assert_both_ways, assert_media_reach, first_sync
+from tests.support.desktop_sync import (
+    assert_both_ways,
+    assert_media_reach,
+    first_sync,
+    log_in_when_asked,
+)
 from tests.support.old_anki import NEW_DESKTOPS, OLD_DESKTOPS
 from tests.support.our_server import OurServer
 
 ADDON = "old_clients"
 NAME = "Self-hosted sync server for Anki before 2.1.57"
-# The title of Anki's messages and questions, and of its window for name and password.
+# The title of Anki's messages.
 ANKI = "Anki"
 
 pytestmark = pytest.mark.slow
@@ -46,9 +51,7 @@ def test_cards_and_media_of_an_old_desktop_sync_with_the_configured_server(
     desktop.add_note("the first", "note")
     desktop.add_media("first.txt", "the first file")
     desktop.press_sync()
-    desktop.wait_until(lambda: ANKI in desktop.windows(), "nobody asks for name and password")
-    desktop.fill(ANKI, account.name, account.password)
-    desktop.press(ANKI, "OK")
+    log_in_when_asked(desktop, account)
 
     newest = new_device("newest")
     first_sync(desktop, newest)

@@ -24,9 +24,7 @@ from aqt.qt import (
     QLabel,
     QLineEdit,
     QMessageBox,
-    QPlainTextEdit,
     QPushButton,
-    QTextEdit,
     QTimer,
     QWidget,
 )
@@ -88,7 +86,7 @@ class Driver:
 
     def press(self, window: str, button: str) -> None:
         [found] = [one for one in _buttons(_window(window)) if _label(one) == button]
-        _later(found.click)
+        found.click()
 
     def photograph(self, window: str, path: str) -> None:
         """Save a picture of a window, or of the main one, as PNG."""
@@ -142,8 +140,9 @@ def _window(title: str) -> QWidget:
 def _text(window: QWidget) -> str:
     if isinstance(window, QMessageBox):
         return window.text()
-    shown = [one.text() for one in window.findChildren(QLabel) if one.isVisible()]
-    shown += [one.toPlainText() for one in window.findChildren((QTextEdit, QPlainTextEdit))]
+    parts = [one for one in window.findChildren(QWidget) if one.isVisible()]
+    shown = [one.text() for one in parts if isinstance(one, QLabel)]
+    shown += [one.toPlainText() for one in parts if hasattr(one, "toPlainText")]
     return "\n".join(shown)
 
 

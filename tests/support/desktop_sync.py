@@ -2,9 +2,19 @@
 
 from pathlib import Path
 
+from tests.support.accounts import Account
 from tests.support.desktop import Desktop
 from tests.support.device import FULL_DOWNLOAD, Device
 from tests.support.media_device import media_folder, sync_everything, sync_media, write_media
+
+
+def log_in_when_asked(desktop: Desktop, account: Account) -> None:
+    """Answer the window in which Anki asks for name and password after a click on Sync."""
+    desktop.wait_until(desktop.windows, "nobody asks for name and password")
+    [window] = desktop.windows()
+    assert "Password" in desktop.windows()[window]
+    desktop.fill(window, account.name, account.password)
+    desktop.press(window, "OK")
 
 
 def first_sync(desktop: Desktop, device: Device) -> None:
