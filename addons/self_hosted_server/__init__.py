@@ -1,4 +1,7 @@
-"""Set and test the address of a self-hosted sync server: Tools → Self-hosted sync server…"""
+"""Set and test the address of a self-hosted sync server: Tools → Self-hosted sync server…
+
+For Anki from 2.1.57 on; that one runs on Python 3.9, which is the oldest that this must run on.
+"""
 
 import sys
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ssl
 import time
 from dataclasses import dataclass
+from email.message import Message
 from email.utils import parsedate_to_datetime
-from http.client import HTTPMessage
-from typing import Any, NoReturn
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
@@ -27,7 +27,7 @@ class Answer:
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    def redirect_request(self, *_arguments: Any) -> NoReturn | None:
+    def redirect_request(self, *_arguments: Any) -> None:
         # Anki's own requests carry a body, which does not survive most redirects.
         return None
 
@@ -57,7 +57,7 @@ def _trusted_certificates() -> ssl.SSLContext:
     return context
 
 
-def _answer(status: int, headers: HTTPMessage, body: bytes, started: float) -> Answer:
+def _answer(status: int, headers: Message, body: bytes, started: float) -> Answer:
     return Answer(
         status=status,
         location=headers.get("Location", ""),

@@ -46,7 +46,7 @@ def _explain_connection(error: Exception, url: str) -> Finding:
             "that the server listens on the network and not only on 127.0.0.1.",
         )
     # Two classes until Python 3.10.
-    if isinstance(error, (socket.timeout, TimeoutError)):  # noqa: UP041
+    if isinstance(error, (socket.timeout, TimeoutError)):
         return wrong(
             f"“{host}” did not answer in time on port {port}.",
             "Check that the computer is switched on and in the same network, that the address is "

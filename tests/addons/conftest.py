@@ -27,8 +27,8 @@ def display() -> Iterator[VirtualDisplay]:
         display = VirtualDisplay()
     except NoDisplay as missing:
         cannot_be_tested(missing)
-    with display:
-        yield display
+    yield display
+    display.stop()
 
 
 @pytest.fixture

@@ -42,12 +42,12 @@ class Driver:
         """Install a file as Tools → Add-ons → Install from file does."""
         AddonsDialog(mw.addonManager).onInstallFiles([path])
 
-    def addons(self) -> "dict[str, str]":
+    def addons(self) -> dict[str, str]:
         """Return the names of the installed add-ons by their folders."""
         manager = mw.addonManager
         return {folder: manager.addonName(folder) for folder in manager.allAddons()}
 
-    def configure(self, folder: str, config: "dict[str, Any]") -> None:
+    def configure(self, folder: str, config: dict[str, Any]) -> None:
         """Change an add-on's configuration, as OK in its window does."""
         mw.addonManager.writeConfig(folder, config)
         action = mw.addonManager.configUpdatedAction(folder)
@@ -59,11 +59,11 @@ class Driver:
         [action] = [one for one in mw.form.menuTools.actions() if one.text() == entry]
         _later(action.trigger)
 
-    def windows(self) -> "dict[str, str]":
+    def windows(self) -> dict[str, str]:
         """Return the texts of the windows in front of the main one, by their titles."""
         return {one.windowTitle(): _text(one) for one in _windows()}
 
-    def buttons(self, window: str) -> "list[str]":
+    def buttons(self, window: str) -> list[str]:
         """Return the buttons of a window that can be pressed."""
         return [_label(one) for one in _buttons(_window(window))]
 
@@ -73,14 +73,13 @@ class Driver:
         [edit] = [one.buddy() for one in labels if one.text() == field]
         edit.setText(text)
 
-    def fill(self, window: str, texts: "list[str]") -> None:
+    def fill(self, window: str, texts: list[str]) -> None:
         """Replace what stands in all fields, from top to bottom."""
         fields = _window(window).findChildren(QLineEdit)
-        assert len(fields) == len(texts)
-        for field, text in zip(fields, texts):
+        for field, text in zip(fields, texts, strict=True):
             field.setText(text)
 
-    def entered(self, window: str) -> "list[str]":
+    def entered(self, window: str) -> list[str]:
         """Return what stands in the fields of a window, from top to bottom."""
         return [one.text() for one in _window(window).findChildren(QLineEdit)]
 
@@ -97,14 +96,14 @@ class Driver:
         note.fields = [front, back]
         mw.col.add_note(note, 1)
 
-    def fronts(self) -> "list[str]":
+    def fronts(self) -> list[str]:
         """Return the first fields of all notes."""
         return sorted(mw.col.get_note(one).fields[0] for one in mw.col.find_notes(""))
 
     def add_media(self, name: str, text: str) -> None:
         mw.col.media.write_data(name, text.encode())
 
-    def media(self) -> "list[str]":
+    def media(self) -> list[str]:
         return sorted(path.name for path in Path(mw.col.media.dir()).iterdir())
 
     def press_sync(self) -> None:
@@ -114,7 +113,7 @@ class Driver:
         """Tell whether cards or media are on their way."""
         return bool(mw.progress.busy() or mw.media_syncer.is_syncing())
 
-    def profile(self) -> "dict[str, Any]":
+    def profile(self) -> dict[str, Any]:
         """Return what Anki keeps about the sync."""
         kept = ("customSyncUrl", "currentSyncUrl", "syncUser", "syncKey")
         return {name: mw.pm.profile.get(name) for name in kept}
@@ -125,7 +124,7 @@ class Driver:
         _later(mw.unloadProfileAndExit)
 
 
-def _windows() -> "list[QWidget]":
+def _windows() -> list[QWidget]:
     shown = [one for one in QApplication.topLevelWidgets() if one.isVisible()]
     others = [one for one in shown if one is not mw and one.windowTitle()]
     # It comes and goes by itself, under the title that Anki's questions have too.
@@ -146,7 +145,7 @@ def _text(window: QWidget) -> str:
     return "\n".join(shown)
 
 
-def _buttons(window: QWidget) -> "list[QPushButton]":
+def _buttons(window: QWidget) -> list[QPushButton]:
     pushable = window.findChildren(QPushButton)
     return [one for one in pushable if one.isVisible() and one.isEnabled()]
 
@@ -155,7 +154,7 @@ def _label(button: QPushButton) -> str:
     return button.text().replace("&", "")
 
 
-def _later(action: "Callable[[], object]") -> None:
+def _later(action: Callable[[], object]) -> None:
     """Do what may open a window that waits, and so would keep the answer back."""
     QTimer.singleShot(0, action)
 
@@ -164,12 +163,12 @@ def _listen() -> None:
     connection = socket.create_connection(("127.0.0.1", int(os.environ[PORT_VARIABLE])))
     with connection.makefile("rw", encoding="utf-8") as stream:
         for line in stream:
-            replies: "SimpleQueue[dict[str, Any]]" = SimpleQueue()
+            replies: SimpleQueue[dict[str, Any]] = SimpleQueue()
             mw.taskman.run_on_main(partial(_do, json.loads(line), replies))
             print(json.dumps(replies.get()), file=stream, flush=True)
 
 
-def _do(command: "dict[str, Any]", replies: "SimpleQueue[dict[str, Any]]") -> None:
+def _do(command: dict[str, Any], replies: SimpleQueue[dict[str, Any]]) -> None:
     try:
         replies.put({"answer": getattr(Driver(), command.pop("do"))(**command)})
     except Exception:

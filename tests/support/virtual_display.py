@@ -3,15 +3,16 @@
 import os
 import shutil
 import subprocess
-from types import TracebackType
 
 XVFB = "Xvfb"
 SCREEN = "1280x900x24"
 STOP_TIMEOUT = 10.0
 # What Debian 12 must have installed beside it, so that Anki's Qt can open windows there.
 DEBIAN_PACKAGES = (
-    "xvfb",
-    "libegl1",
+    *("xvfb", "libasound2", "libatomic1", "libdbus-1-3", "libegl1", "libfontconfig1"),
+    *("libglib2.0-0", "libnss3", "libxcb-cursor0", "libxcb-icccm4", "libxcb-keysyms1"),
+    *("libxcb-shape0", "libxcb-xinerama0", "libxcomposite1", "libxdamage1", "libxi6"),
+    *("libxkbcommon-x11-0", "libxtst6"),
 )
 
 
@@ -47,15 +48,7 @@ class VirtualDisplay:
         if self.name == ":":
             raise NoDisplay(f"{XVFB} does not start")
 
-    def __enter__(self) -> "VirtualDisplay":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
         """Switch it off."""
         self._process.terminate()
         self._process.wait(STOP_TIMEOUT)
