@@ -1,4 +1,4 @@
-"""Set and test the address of a self-hosted sync server: Tools → Self-hosted sync server…
+"""Set and test the address of a self-hosted sync server, in an entry of the Tools menu.
 
 For Anki from 2.1.57 on; that one runs on Python 3.9, which is the oldest that this must run on.
 """

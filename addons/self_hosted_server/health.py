@@ -103,7 +103,8 @@ def explain_clock(seconds_ahead: float | None) -> Finding:
 
 
 def _duration(seconds: float) -> str:
-    for unit, length in (("days", 86400), ("hours", 3600)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds / 60:.0f} minutes"
+    minutes = round(seconds / 60)
+    for unit, length in (("days", 24 * 60), ("hours", 60)):
+        if minutes >= 2 * length:
+            return f"{minutes / length:.0f} {unit}"
+    return f"{minutes} minutes"
