@@ -1,6 +1,7 @@
 """The rules of the add-on for old clients: addresses, versions, where old code looks."""
 
 import os
+from importlib import import_module
 
 import pytest
 
@@ -58,6 +59,21 @@ def test_cards_and_media_have_each_their_address_until_it_is_taken_back(
     point_to_ankiweb()
     assert CARDS_VARIABLE not in os.environ
     assert MEDIA_VARIABLE not in os.environ
+
+
+def test_the_pattern_of_python_clients_is_replaced_and_brought_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ankiwebs = "https://sync%s.ankiweb.net/"
+    # Up to 2.1.26 these modules had it; today's are the same modules without it.
+    modules = [import_module(name) for name in ("anki.consts", "anki.sync")]
+    for module in modules:
+        monkeypatch.setattr(module, "SYNC_BASE", ankiwebs, raising=False)
+    point_to("http://first/")
+    point_to("http://h/sub/")
+    assert [module.SYNC_BASE % "3" for module in modules] == ["http://h/sub/"] * 2
+    point_to_ankiweb()
+    assert [module.SYNC_BASE for module in modules] == [ankiwebs] * 2
 
 
 def test_no_host_number_and_no_percent_sign_changes_the_address() -> None:
