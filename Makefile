@@ -1,6 +1,7 @@
 # make run    serve in the foreground, with a first user, from nothing but a fresh clone
 # make test   run all tests          make lint   style and types
 # make lock   write requirements/ anew, with the newest versions that pyproject.toml allows
+# make addons build the add-ons for Anki into dist/
 
 VENV := .venv
 PYTHON := python3
@@ -12,7 +13,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.10 --no-header --u
 OUR_FILES := pyproject.toml README.md LICENSE \
 	$(shell find syncserver -type f -not -path '*/__pycache__/*')
 
-.PHONY: run install test lint lock
+.PHONY: run install test lint lock addons
 
 run: install $(CONFIG)
 	@$(BIN)/syncserver-ctl first-user --config $(CONFIG)
@@ -27,6 +28,9 @@ lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+addons:
+	@$(PYTHON) addons/build.py
 
 lock: $(VENV)/made
 	$(PIP) install uv

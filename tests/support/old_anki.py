@@ -26,15 +26,25 @@ FINISHED: Final = "requirements.txt"
 
 @dataclass(frozen=True)
 class OldAnki:
-    """A version of `anki`, and what has to be installed beside it."""
+    """A version of `anki`, and what has to be installed beside it.
+
+    `qt` makes it the desktop program: the extra of the package `aqt` that brings its windows.
+    """
 
     version: str
     also: tuple[str, ...] = ()
+    qt: str = ""
+
+    @property
+    def package(self) -> str:
+        """The package that is asked for; `aqt` brings its `anki`."""
+        return "aqt" if self.qt else "anki"
 
     @property
     def requirements(self) -> tuple[str, ...]:
         """What is installed for it."""
-        return (f"anki=={self.version}", *self.also)
+        wanted = f"aqt[{self.qt}]" if self.qt else "anki"
+        return (f"{wanted}=={self.version}", *self.also)
 
 
 # These versions do not work with today's protobuf, but do not say so.
@@ -50,12 +60,20 @@ OLD_ANKIS: Final = (
     OldAnki("25.9.5"),
 )
 
+# Desktop programs: before 2.1.57 they need an add-on to sync with a server of one's own.
+OLD_DESKTOPS: Final = (
+    OldAnki("2.1.49", OLD_PROTOBUF, qt="qt5"),
+    OldAnki("2.1.54", OLD_PROTOBUF, qt="qt6"),
+    OldAnki("2.1.56", qt="qt6"),
+)
+NEW_DESKTOPS: Final = (OldAnki("2.1.66", qt="qt6"), OldAnki("25.9.5", qt="qt"))
+
 
 class NotInstallable(Exception):
     """A version cannot be had here; `never_built` if there is none for this kind of system."""
 
     def __init__(self, anki: OldAnki, problem: str) -> None:
-        super().__init__(f"anki {anki.version} cannot be installed: {problem}")
+        super().__init__(f"{anki.package} {anki.version} cannot be installed: {problem}")
         self.never_built = NEVER_BUILT in problem
 
 
@@ -71,7 +89,7 @@ def python_with(anki: OldAnki) -> Path:
 def _make(anki: OldAnki) -> Path | NotInstallable:
     """Make the environment unless it exists; a failure is remembered and not tried again."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = _cache_folder() / f"anki-{anki.version}-python-{python}"
+    folder = _cache_folder() / f"{anki.package}-{anki.version}-python-{python}"
     with _locked(folder.with_name(f"{folder.name}.lock")):
         try:
             if not _is_finished(anki, folder):
