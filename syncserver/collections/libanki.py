@@ -5,19 +5,26 @@ collection's own usn. The engine sees tables (SQL through the backend's own SQLi
 schema 11, and three verbs for the transaction; it never sees the package itself. What each call
 does and does not do is in section 8 of the protocol facts, tried out there.
 
-It does not use `anki.collection.Collection`: its constructor writes the server's time zone and a
-dozen settings into every new collection.
+The API works with the package's own `Collection`, which `objects` gives. Its constructor would
+write the server's time zone and a dozen settings into every new collection; ours does not.
 """
 
 import json
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
+import anki.collection  # first: the package's modules import each other in a circle
 import anki.lang
 from anki import card_rendering_pb2, notetypes_pb2
 from anki._backend import RustBackend
-from anki.errors import BackendError, BackendIOError, DBError
+from anki.collection import Collection
+from anki.dbproxy import DBProxy
+from anki.errors import BackendError, BackendIOError, DBError, NotFoundError
+from anki.scheduler.dummy import DummyScheduler
+from anki.scheduler.v3 import Scheduler
 
 from syncserver.errors import DiskFull, ServerBusy
 
@@ -42,6 +49,10 @@ class Rejected(Exception):
     """An object was refused: its JSON is not of the right shape, or it breaks a constraint."""
 
 
+class Missing(Rejected):
+    """What was asked for is not in the collection."""
+
+
 class LibankiPanicked(Exception):
     """The Rust code panicked; this collection object must not be used any more."""
 
@@ -49,12 +60,15 @@ class LibankiPanicked(Exception):
 class LibankiCollection:
     """One open collection file. Not for use by two threads at once: the lease sees to that."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, language: str = "en") -> None:
         """Open `path`, upgrading it to the newest schema; a missing file becomes a new collection.
 
+        `language` is that of libanki's messages and reports.
         Raises CollectionDamaged, DiskFull, ServerBusy.
         """
-        self._backend = RustBackend(langs=["en"], server=True)
+        self._backend = RustBackend(langs=[language], server=True)
+        self._path = path
+        self._objects: Collection | None = None
         _guard(
             self._backend.open_collection,
             collection_path=str(path),
@@ -123,6 +137,25 @@ class LibankiCollection:
         """Undo the open transaction, if there is one, and drop the backend's caches."""
         _guard(self._backend.db_rollback)
 
+    def commit_objects(self) -> None:
+        """Make what was done through `objects` durable.
+
+        The backend's own commit, because a commit by SQL would empty the list of what can be
+        undone. It sets the collection's `mod` itself if a table was written by SQL.
+        """
+        _guard(self._backend.db_commit)
+
+    def changes(self) -> int:
+        """Return how many rows were ever written through this object, rolled back ones too."""
+        return int(self.scalar("select total_changes()"))
+
+    @property
+    def objects(self) -> Collection:
+        """The collection as the package presents it: notes, decks, scheduler, search."""
+        if self._objects is None:
+            self._objects = _AttachedCollection(str(self._path), self._backend, server=True)
+        return self._objects
+
     # Objects as JSON of schema 11
 
     def notetype_json(self, notetype_id: int) -> bytes:
@@ -184,20 +217,44 @@ class LibankiCollection:
         return [line for line in self.column("pragma integrity_check") if line != "ok"]
 
 
-def _guard(
-    call: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
-) -> Result:
-    """Call the backend and translate what it raises into what our layers know."""
+class _AttachedCollection(Collection):
+    """The package's Collection on a backend that has a file open already; writes nothing itself."""
+
+    def reopen(self, after_full_sync: bool = False) -> None:  # noqa: ARG002 - its signature
+        """Attach to the open file in the place of opening it."""
+        self.db = DBProxy(weakref.proxy(self._backend))
+
+    def _load_scheduler(self) -> None:
+        # The package's own turns the handling of time zones on, with the server's time zone.
+        self.sched = Scheduler(self) if self.v3_scheduler() else DummyScheduler(self)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn what `objects` raises into what our layers know.
+
+    Raises Rejected, Missing, CollectionDamaged, DiskFull, ServerBusy, LibankiPanicked.
+    """
     try:
-        return call(*args, **kwargs)
+        yield
     except (DBError, BackendIOError) as problem:
         raise _storage_error(str(problem)) from problem
+    except NotFoundError as problem:
+        raise Missing(str(problem)) from problem
     except BackendError as problem:
         raise Rejected(str(problem)) from problem
     except BaseException as problem:
         if type(problem).__name__ == "PanicException":  # pyo3's, derived from BaseException
             raise LibankiPanicked(str(problem)) from problem
         raise
+
+
+def _guard(
+    call: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Result:
+    """Call the backend with its errors translated."""
+    with translated_errors():
+        return call(*args, **kwargs)
 
 
 def _storage_error(message: str) -> Exception:
