@@ -5,15 +5,20 @@ the next device to sync raises, and every device has been told a lower or the sa
 that it has not seen; so each of them is sent the change. See docs/architecture.md.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from anki.collection import Collection
 
-from syncserver.collections.committed import CommittedState, read_committed_state
+from syncserver.collections.committed import read_committed_state
 from syncserver.collections.lease import Collections, Lease
 from syncserver.collections.libanki import translated_errors
+
+WAIT_SECONDS: Final = 0.0005
+MOST_WAITS: Final = 10
 
 
 class NeedsFullSync(Exception):
@@ -43,55 +48,62 @@ def api_work(collections: Collections, folder: str, work: Work) -> Iterator[Coll
     failure: BaseException | None = None
     with collections.borrow(folder) as lease:
         _begin_the_day(lease)
-        before = lease.collection.changes()
+        if work.change:
+            _let_a_millisecond_pass(lease.committed.modified)
         lease.collection.begin()
         try:
             with translated_errors():
                 yield lease.collection.objects
-            _end(lease, work, changed=lease.collection.changes() != before)
+            _end(lease, work)
         except BaseException as problem:
             # Raised below: what leaves the lease by an exception has the file closed.
             failure = problem
-            _roll_back(lease, before)
+            _roll_back(lease)
     if failure is not None:
         raise failure
 
 
 def _begin_the_day(lease: Lease) -> None:
     """Let libanki do what it does once a day, so that no read finds that it has to."""
-    before = lease.collection.changes()
     lease.collection.restore_buried_cards()
-    if lease.collection.changes() != before:
+    if _is_modified(lease):
         lease.note_commit(read_committed_state(lease.collection))
 
 
-def _end(lease: Lease, work: Work, *, changed: bool) -> None:
-    if not changed:
-        lease.collection.roll_back()
-    elif not work.change:
-        raise ReadHasChanged
-    else:
-        _commit(lease, lease.committed, allow_full_sync=work.allow_full_sync)
+def _let_a_millisecond_pass(modified: int) -> None:
+    """Wait until a change gets another time (ms) than the last one.
+
+    Devices take equal times for "nothing to do", and libanki does not look at the time that is
+    there already. A time in the future, of a device whose clock is wrong, is another one anyway.
+    """
+    for _ in range(MOST_WAITS):
+        if time.time_ns() // 1_000_000 != modified:
+            return
+        time.sleep(WAIT_SECONDS)
 
 
-def _commit(lease: Lease, before: CommittedState, *, allow_full_sync: bool) -> None:
+def _is_modified(lease: Lease) -> bool:
+    """Tell whether libanki has changed anything since the last commit: each change sets `mod`."""
+    return bool(lease.collection.scalar("select mod from col") != lease.committed.modified)
+
+
+def _end(lease: Lease, work: Work) -> None:
     collection = lease.collection
+    if not work.change:
+        if _is_modified(lease):
+            raise ReadHasChanged
+        collection.roll_back()
+        return
     after = read_committed_state(collection)
-    if after.schema_modified != before.schema_modified and not allow_full_sync:
+    if after.schema_modified != lease.committed.schema_modified and not work.allow_full_sync:
         raise NeedsFullSync
-    if after.modified != before.modified:
-        collection.commit_objects()
-    else:
-        # Two changes in one millisecond: devices take equal times for "nothing to do". Never mind
-        # that this empties the list of what can be undone.
-        collection.execute("update col set mod = mod + 1")
-        collection.commit()
+    collection.commit_objects()
     lease.note_commit(read_committed_state(collection))
 
 
-def _roll_back(lease: Lease, before: int) -> None:
-    if lease.collection.changes() == before:
-        lease.collection.roll_back()
-    else:
+def _roll_back(lease: Lease) -> None:
+    if _is_modified(lease):
         # Closed, because libanki would still offer to undo what was rolled back.
         lease.close_collection()
+    else:
+        lease.collection.roll_back()

@@ -58,6 +58,8 @@ class Slot:
     collection: LibankiCollection | None = None
     reservation: Reservation | None = None
     committed: CommittedState | None = None
+    # Of libanki's messages and reports.
+    language: str = "en"
     last_used: float = 0.0
     # Set when the user's files are gone, for whoever still waits for them.
     removed: bool = False
@@ -70,7 +72,7 @@ class Slot:
             self.folder.prepare()
             if self.folder.collection.exists():
                 restore_points.drop_unfinished(self.folder)
-            collection = LibankiCollection(self.folder.collection)
+            collection = LibankiCollection(self.folder.collection, self.language)
             try:
                 self.committed = read_committed_state(collection)
             except BaseException:
@@ -135,6 +137,11 @@ class Lease:
     def note_commit(self, committed: CommittedState) -> None:
         """Tell what the head of the collection is after a commit outside of a sync."""
         self._slot.committed = committed
+
+    def speak(self, language: str) -> None:
+        """Have libanki speak another language from now on, until the server ends."""
+        self._slot.language = language
+        self.close_collection()
 
     def close_collection(self) -> None:
         """Close the file, as a replacement or a fresh set of libanki's caches needs."""

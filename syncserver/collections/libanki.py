@@ -24,13 +24,19 @@ from anki.collection import Collection
 from anki.dbproxy import DBProxy
 from anki.errors import BackendError, BackendIOError, DBError, NotFoundError
 from anki.scheduler.dummy import DummyScheduler
-from anki.scheduler.v3 import Scheduler
+from anki.scheduler.v3 import Scheduler, SchedulingStates
 
 from syncserver.errors import DiskFull, ServerBusy
 
 # Words of SQLite and of the operating system for trouble that passes.
 FULL_DISK_SIGNS: Final = ("disk is full", "DiskFull", "No space left")
 PASSING_TROUBLE_SIGNS: Final = ("DatabaseBusy", "database is locked", "already open", "IoFailure")
+
+# Where libanki looks for media, beside the collection; there are none but during an import.
+STAGED_MEDIA: Final = ".media-staged"
+STAGED_MEDIA_DB: Final = ".media-staged.db"
+# What `set_lang` knows, by their codes: en_US and so on.
+LANGUAGES: Final = frozenset(code for _name, code in anki.lang.langs)
 
 Row = list[Any]
 Parameters = ParamSpec("Parameters")
@@ -72,8 +78,8 @@ class LibankiCollection:
         _guard(
             self._backend.open_collection,
             collection_path=str(path),
-            media_folder_path=str(path.with_suffix(".media-unused")),
-            media_db_path=str(path.with_suffix(".media-unused.db")),
+            media_folder_path=str(path.with_suffix(STAGED_MEDIA)),
+            media_db_path=str(path.with_suffix(STAGED_MEDIA_DB)),
         )
 
     def close(self) -> None:
@@ -144,10 +150,6 @@ class LibankiCollection:
         undone. It sets the collection's `mod` itself if a table was written by SQL.
         """
         _guard(self._backend.db_commit)
-
-    def changes(self) -> int:
-        """Return how many rows were ever written through this object, rolled back ones too."""
-        return int(self.scalar("select total_changes()"))
 
     @property
     def objects(self) -> Collection:
@@ -227,6 +229,42 @@ class _AttachedCollection(Collection):
     def _load_scheduler(self) -> None:
         # The package's own turns the handling of time zones on, with the server's time zone.
         self.sched = Scheduler(self) if self.v3_scheduler() else DummyScheduler(self)
+
+
+def scheduling_states(collection: Collection, card_id: int) -> SchedulingStates:
+    """Return what each answer to a card would lead to. Raises NotFoundError."""
+    return collection._backend.get_scheduling_states(card_id)  # noqa: SLF001 - the one adapter
+
+
+def forget_queue(collection: Collection) -> None:
+    """Let libanki forget which card comes next, so that any card can be answered.
+
+    What could be undone is forgotten too.
+    """
+    assert collection.db is not None  # noqa: S101 - only open collections are given
+    collection.db.execute("update col set usn = usn where false")
+
+
+def staged_media(collection: Collection) -> tuple[Path, Path]:
+    """Return the folder that libanki takes for that of the media, and the file of its index."""
+    path = Path(collection.path)
+    return path.with_suffix(STAGED_MEDIA), path.with_suffix(STAGED_MEDIA_DB)
+
+
+def unpack_collection(package: Path, target: Path, media_folder: Path) -> None:
+    """Unpack a .colpkg: the collection to `target`, its media into an existing folder.
+
+    All of the collection counts as known to the server, and as new to every device.
+    Raises Rejected for what is no such package.
+    """
+    backend = RustBackend(langs=["en"], server=True)
+    _guard(
+        backend.import_collection_package,
+        col_path=str(target),
+        backup_path=str(package),
+        media_folder=str(media_folder),
+        media_db=str(media_folder.with_suffix(".db")),
+    )
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from typing import Any, ClassVar, Final
 from syncserver import errors
 from syncserver.collections.api_work import NeedsFullSync
 from syncserver.collections.libanki import Missing, Rejected
+from syncserver.media.refusal import MediaRefused
 
 TYPE_PREFIX: Final = "urn:syncserver:problem:"
 SYNC_RETRY_SECONDS: Final = 5
@@ -248,6 +249,8 @@ def problem_of(error: Exception) -> Problem | None:
 def _of_refusal(error: errors.SyncServerError) -> Problem | None:
     if isinstance(error, errors.SyncConflict):
         return SyncInProgress(error.public_text)
+    if isinstance(error, MediaRefused):
+        return TooLarge(error.public_text, cause=error.cause)
     kind = _KINDS.get(error.status)
     if kind is None:
         return None
