@@ -14,6 +14,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from syncserver.errands.channel import ErrandListener
+from syncserver.rest.ancestor.endpoint import collection_view, list_view
+from syncserver.rest.endpoint import rest_view
+from syncserver.rest.resources import api_operations
 from syncserver.services import Services, services_for
 from syncserver.settings import Settings, SettingsError, load_options
 from syncserver.wsgi.client_address import TrustedProxies
@@ -23,7 +26,7 @@ from syncserver.wsgi.request_chain import Environ, RequestChain, StartResponse, 
 from syncserver.wsgi.sync_endpoint import sync_view
 
 SLASHES: Final = re.compile("/{2,}")
-DEFAULT_MOUNTS: Final = ("/sync", "/msync", "/")
+DEFAULT_MOUNTS: Final = ("/sync", "/msync", "/api", "/collection", "/list_collections", "/")
 
 
 class WsgiApp(Protocol):
@@ -96,6 +99,24 @@ def make_media_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp
     return _app(services, proxies, media_view(services, page))
 
 
+def make_rest_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
+    """Make the app of the REST API, to be mounted at /api."""
+    services, proxies = _shared(global_conf, local_conf)
+    return _app(services, proxies, rest_view(services, proxies, api_operations()))
+
+
+def make_collection_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
+    """Make the app of the calls for programs of the ancestor, to be mounted at /collection."""
+    services, proxies = _shared(global_conf, local_conf)
+    return _app(services, proxies, collection_view(services, proxies))
+
+
+def make_list_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
+    """Make the app of the ancestor's list of collections, to be mounted at /list_collections."""
+    services, proxies = _shared(global_conf, local_conf)
+    return _app(services, proxies, list_view(services, proxies))
+
+
 def make_pages_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
     """Make the app of the set-up page and of /health, to be mounted at /."""
     services, proxies = _shared(global_conf, local_conf)
@@ -104,7 +125,14 @@ def make_pages_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp
 
 def make_root_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
     """Make everything at once, mounted at the usual paths, for an ini file of one app."""
-    factories = (make_sync_app, make_media_app, make_pages_app)
+    factories = (
+        make_sync_app,
+        make_media_app,
+        make_rest_app,
+        make_collection_app,
+        make_list_app,
+        make_pages_app,
+    )
     return Mount(
         {
             path: make(global_conf, **local_conf)

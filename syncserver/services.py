@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import structlog
 
 from syncserver import events
+from syncserver.accounts.api_tokens import ApiTokens
 from syncserver.accounts.database import migrate, open_database
 from syncserver.accounts.host_keys import HostKeys
 from syncserver.accounts.login import Login
@@ -55,6 +56,7 @@ class Services:
         self._engine = open_database(settings.accounts_url)
         self.users = Users(self._engine, Passwords(settings))
         self.host_keys = HostKeys(self._engine, settings.host_keys_per_user)
+        self.api_tokens = ApiTokens(self._engine)
         self.login = Login(self.users, self.host_keys, LoginThrottle(settings))
         self.collections = Collections(settings)
         self.media = Libraries(settings)
@@ -107,7 +109,7 @@ class Services:
                 self._housekeeper.join(CLOSE_WAIT_SECONDS)
             self.collections.close(CLOSE_WAIT_SECONDS)
             self.media.close(CLOSE_WAIT_SECONDS)
-            self.host_keys.flush_uses()
+            self._flush_uses()
             self._engine.dispose()
 
     def _keep_house(self) -> None:
@@ -119,11 +121,15 @@ class Services:
                 self._purge_removed_users()
                 if time.monotonic() >= next_flush:
                     next_flush = time.monotonic() + FLUSH_SECONDS
-                    self.host_keys.flush_uses()
+                    self._flush_uses()
             except Exception:
                 # Whatever it was, the next round may succeed, and without rounds nothing would
                 # ever be rolled back or closed.
                 log.exception(events.HOUSEKEEPING_FAILED)
+
+    def _flush_uses(self) -> None:
+        self.host_keys.flush_uses()
+        self.api_tokens.flush_uses()
 
     def _clean_media(self) -> None:
         wait_seconds = FIRST_CLEANING_SECONDS

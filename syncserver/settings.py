@@ -41,6 +41,15 @@ def _split_networks(value: object) -> object:
     return value
 
 
+def _split_names(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.lower() for part in value.replace(",", " ").split())
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
+
+
 class SettingsError(Exception):
     """A configuration that cannot be used; the message names the file, the section, the option."""
 
@@ -125,6 +134,24 @@ class Settings(BaseModel):
     )
     password_hash_threads: Annotated[int, Field(ge=1)] = Field(
         default=2, description="How many passwords are hashed at the same time."
+    )
+    allowed_hosts: Names = Field(
+        default=(),
+        description="Host names under which the API may be called; empty means any.",
+    )
+    cors_origins: Names = Field(
+        default=(),
+        description="Origins of web pages that may call the API; * for all of them.",
+    )
+    import_url_hosts: Names = Field(
+        default=(),
+        description="Hosts from which the API may fetch files that are imported.",
+    )
+    api_wait: Seconds = Field(
+        default=20, description="Seconds a call of the API waits for a device's sync to end."
+    )
+    api_login_lifetime: PositiveSeconds = Field(
+        default=43_200, description="Seconds for which the token of a login to the API is good."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least important events that are logged."

@@ -3,27 +3,24 @@
 A key is random and is stored only as a hash; each login has its own, which can be revoked alone.
 """
 
-import hashlib
 import re
-import secrets
-import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
 from syncserver import events
 from syncserver.accounts.database import reading, writing
+from syncserver.accounts.pending_uses import PendingUses
+from syncserver.accounts.random_keys import KEY_PATTERN, key_hash, new_key, storable
 from syncserver.accounts.recent_answers import RecentAnswers
 from syncserver.accounts.tables import ADDRESS_LENGTH, CLIENT_VERSION_LENGTH, host_keys, users
-from syncserver.accounts.users import User
-from syncserver.errors import WrongCredentials
+from syncserver.accounts.users import USER_COLUMNS, User, check_still_current, user_of
 
-_KEY_BYTES: Final = 32
-_KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_KEY: Final = re.compile(KEY_PATTERN)
 # A revoked key is refused within a second, and half of that is enough to spare a busy sync nearly
 # all look-ups.
 _CACHE_SECONDS: Final = 0.5
@@ -65,8 +62,7 @@ class HostKeys:
         self._engine = engine
         self._keys_per_user = keys_per_user
         self._recent = RecentAnswers[Device | None](_CACHE_SECONDS, _CACHE_ENTRIES)
-        self._uses: dict[int, _Use] = {}
-        self._uses_lock = threading.Lock()
+        self._uses = PendingUses[_Use]()
 
     def issue(self, user: User, client_version: str, address: str) -> str:
         """Return a new key for `user`; beyond the limit of keys the longest unused one goes.
@@ -74,17 +70,17 @@ class HostKeys:
         Raises WrongCredentials when the user has been deleted, or has got another password, since
         `user` was read.
         """
-        key = secrets.token_urlsafe(_KEY_BYTES)
+        key = new_key()
         with writing(self._engine) as connection:
-            _check_still_current(connection, user)
+            check_still_current(connection, user)
             _delete_longest_unused(connection, user, keep=self._keys_per_user - 1)
             connection.execute(
                 insert(host_keys).values(
                     user_id=user.id,
-                    key_hash=_hash(key),
-                    client_version=_storable(client_version, CLIENT_VERSION_LENGTH),
+                    key_hash=key_hash(key),
+                    client_version=storable(client_version, CLIENT_VERSION_LENGTH),
                     created_at=datetime.now(timezone.utc),
-                    address=_storable(address, ADDRESS_LENGTH),
+                    address=storable(address, ADDRESS_LENGTH),
                 )
             )
         return key
@@ -96,37 +92,28 @@ class HostKeys:
         """
         if not _KEY.fullmatch(key):
             return None
-        key_hash = _hash(key)
+        hashed = key_hash(key)
         # Taken before the database is asked: the answer is as old as the question.
         asked_at = time.monotonic()
-        known, device = self._recent.get(key_hash, asked_at)
+        known, device = self._recent.get(hashed, asked_at)
         if not known:
-            device = self._look_up(key_hash)
-            self._recent.put(key_hash, device, asked_at)
+            device = self._look_up(hashed)
+            self._recent.put(hashed, device, asked_at)
         return device
 
     def note_use(self, device: Device, client_version: str, address: str) -> None:
         """Remember, until `flush_uses`, that a key was used; an empty version leaves the old one."""
         now = datetime.now(timezone.utc)
-        with self._uses_lock:
-            if not client_version and (earlier := self._uses.get(device.key_id)):
-                client_version = earlier.client_version
-            self._uses[device.key_id] = _Use(client_version, address, now)
+
+        def merge(earlier: _Use | None) -> _Use:
+            kept = earlier.client_version if earlier else ""
+            return _Use(client_version or kept, address, now)
+
+        self._uses.note(device.key_id, merge)
 
     def flush_uses(self) -> None:
         """Write what `note_use` collected. Raises ServerBusy, and then keeps it for next time."""
-        with self._uses_lock:
-            uses, self._uses = self._uses, {}
-        if not uses:
-            return
-        try:
-            with writing(self._engine) as connection:
-                # In the order of the ids, so that two processes never wait for each other.
-                connection.execute(_NOTE_USE, [_use_row(*use) for use in sorted(uses.items())])
-        except BaseException:
-            with self._uses_lock:
-                self._uses = {**uses, **self._uses}
-            raise
+        self._uses.flush(self._write_uses)
 
     def of_user(self, user: User) -> list[HostKey]:
         """Return the keys of `user`, the oldest first."""
@@ -155,20 +142,17 @@ class HostKeys:
             log.info(events.KEY_REVOKED, user=user.name, key_id=key_id, revoked=revoked)
         return revoked
 
-    def _look_up(self, key_hash: str) -> Device | None:
+    def _write_uses(self, uses: list[tuple[int, _Use]]) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(_NOTE_USE, [_use_row(*use) for use in uses])
+
+    def _look_up(self, hashed: str) -> Device | None:
         with reading(self._engine) as connection:
-            row = connection.execute(_BY_HASH.where(host_keys.c.key_hash == key_hash)).first()
-        return None if row is None else _device(row)
+            row = connection.execute(_BY_HASH.where(host_keys.c.key_hash == hashed)).first()
+        return None if row is None else Device(user_of(row), row.key_id)
 
 
-_BY_HASH: Final = select(
-    host_keys.c.id.label("key_id"),
-    users.c.id,
-    users.c.name,
-    users.c.folder,
-    users.c.password_version,
-    users.c.created_at,
-).join_from(host_keys, users)
+_BY_HASH: Final = select(host_keys.c.id.label("key_id"), *USER_COLUMNS).join_from(host_keys, users)
 
 _NOTE_USE: Final = (
     update(host_keys)
@@ -183,34 +167,13 @@ _NOTE_USE: Final = (
 )
 
 
-def _hash(key: str) -> str:
-    # A plain hash is enough: nobody guesses 256 random bits.
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _device(row: Any) -> Device:
-    user = User(row.id, row.name, row.folder, row.password_version, row.created_at)
-    return Device(user, row.key_id)
-
-
 def _use_row(key_id: int, use: _Use) -> dict[str, object]:
     return {
         "used_key": key_id,
         "used_at": use.at,
-        "used_from": _storable(use.address, ADDRESS_LENGTH),
-        "used_by": _storable(use.client_version, CLIENT_VERSION_LENGTH),
+        "used_from": storable(use.address, ADDRESS_LENGTH),
+        "used_by": storable(use.client_version, CLIENT_VERSION_LENGTH),
     }
-
-
-def _check_still_current(connection: Connection, user: User) -> None:
-    # Locked, so that a change of the password comes wholly before this login or wholly after it.
-    version = connection.scalar(
-        select(users.c.password_version).where(users.c.id == user.id).with_for_update()
-    )
-    if version != user.password_version:
-        raise WrongCredentials(
-            "Wrong name or password.", cause="the account changed while it logged in"
-        )
 
 
 def _delete_longest_unused(connection: Connection, user: User, *, keep: int) -> None:
@@ -223,8 +186,3 @@ def _delete_longest_unused(connection: Connection, user: User, *, keep: int) -> 
     ).all()
     if too_many:
         connection.execute(delete(host_keys).where(host_keys.c.id.in_(too_many)))
-
-
-def _storable(text: str, length: int) -> str:
-    # What a client says of itself is shown in terminals, and no database keeps every character.
-    return "".join(character for character in text[:length] if character.isprintable())

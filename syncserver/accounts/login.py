@@ -1,4 +1,4 @@
-"""The login: a name and a password against a host key."""
+"""The login: a name and a password against a host key or a token."""
 
 import structlog
 
@@ -22,6 +22,16 @@ class Login:
 
     def log_in(self, name: str, password: str, client_version: str, address: str) -> str:
         """Return a new host key. Raises WrongCredentials, TooManyRequests, ServerBusy."""
+        user = self.verify(name, password, address)
+        key = self._keys.issue(user, client_version, address)
+        log.info(events.LOGIN, user=user.name, address=address, client_version=client_version)
+        return key
+
+    def verify(self, name: str, password: str, address: str) -> User:
+        """Return whose name and password these are.
+
+        Raises WrongCredentials, TooManyRequests, ServerBusy.
+        """
         # The name may be anything that a client sends, and too long for a line of the log.
         to_log = log.bind(user=name[:NAME_LENGTH], address=address)
         try:
@@ -37,9 +47,7 @@ class Login:
             reason = "unknown_user" if self._users.find(name) is None else "wrong_password"
             to_log.warning(events.LOGIN_FAILED, reason=reason)
             raise WrongCredentials("Wrong name or password.", cause=reason)
-        key = self._keys.issue(user, client_version, address)
-        to_log.info(events.LOGIN, client_version=client_version)
-        return key
+        return user
 
     def _check(self, name: str, password: str, address: str) -> User | None:
         # Before it waits for a turn: who is throttled takes no place in the queue.

@@ -6,7 +6,7 @@ How a database gets there is told by the migrations; a test compares the two.
 from datetime import datetime, timezone
 from typing import Any, Final
 
-from sqlalchemy import Column, DateTime, ForeignKey, Integer, MetaData, String, Table
+from sqlalchemy import Boolean, Column, DateTime, ForeignKey, Integer, MetaData, String, Table
 from sqlalchemy.types import TypeDecorator
 
 NAME_LENGTH: Final = 128
@@ -14,6 +14,7 @@ FOLDER_LENGTH: Final = 128
 CLIENT_VERSION_LENGTH: Final = 128
 # An IPv6 address with a zone, or what a proxy put in its place.
 ADDRESS_LENGTH: Final = 64
+TOKEN_NAME_LENGTH: Final = 128
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -74,6 +75,26 @@ host_keys = Table(
     Column("key_hash", String(64), nullable=False, unique=True),
     Column("client_version", String(CLIENT_VERSION_LENGTH), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("last_used_at", UtcDateTime),
+    Column("address", String(ADDRESS_LENGTH), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "user_id", Integer, ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False, index=True
+    ),
+    # The SHA-256 of the token, in hexadecimal.
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("name", String(TOKEN_NAME_LENGTH), nullable=False),
+    Column("scope", String(16), nullable=False),
+    # Made by a login with the password, not by the operator: gone when the password changes.
+    Column("from_login", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
     Column("address", String(ADDRESS_LENGTH), nullable=False),
     sqlite_autoincrement=True,

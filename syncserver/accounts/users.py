@@ -12,11 +12,8 @@ from syncserver import events
 from syncserver.accounts.database import reading, writing
 from syncserver.accounts.folder_names import BadUserName, folder_name, normalise_user_name
 from syncserver.accounts.passwords import Passwords
-from syncserver.accounts.tables import (
-    folder_purges,
-    host_keys,
-    users,
-)
+from syncserver.accounts.tables import api_tokens, folder_purges, host_keys, users
+from syncserver.errors import WrongCredentials
 
 __all__ = ["BadUserName", "UnknownUser", "User", "UserExists", "Users"]
 
@@ -42,13 +39,15 @@ class User:
     created_at: datetime
 
 
-_SELECT: Final = select(
+# What `user_of` needs of a row.
+USER_COLUMNS: Final = (
     users.c.id,
     users.c.name,
     users.c.folder,
     users.c.password_version,
     users.c.created_at,
 )
+_SELECT: Final = select(*USER_COLUMNS)
 
 
 class Users:
@@ -78,7 +77,7 @@ class Users:
         return user
 
     def delete(self, name: str, *, purge: bool) -> User:
-        """Remove a user with all host keys, and return who it was. Raises UnknownUser.
+        """Remove a user with all host keys and tokens, and return who it was. Raises UnknownUser.
 
         `purge` also records that the folder is to be removed, see `pending_purges`.
         """
@@ -94,7 +93,10 @@ class Users:
         return user
 
     def change_password(self, name: str, password: str) -> User:
-        """Set a password and revoke all host keys. Raises UnknownUser, BadPassword."""
+        """Set a password, revoke all host keys and the tokens of logins.
+
+        Raises UnknownUser, BadPassword.
+        """
         password_hash = self.passwords.hash(password)
         with writing(self._engine) as connection:
             user = _get(connection, name)
@@ -108,6 +110,11 @@ class Users:
                 )
             )
             connection.execute(delete(host_keys).where(host_keys.c.user_id == user.id))
+            connection.execute(
+                delete(api_tokens).where(
+                    api_tokens.c.user_id == user.id, api_tokens.c.from_login.is_(True)
+                )
+            )
             user = _get(connection, name)
         log.info(events.PASSWORD_CHANGED, user=user.name)
         return user
@@ -123,7 +130,7 @@ class Users:
     def all_users(self) -> list[User]:
         """Return all users, sorted by name."""
         with reading(self._engine) as connection:
-            found = [_user(row) for row in connection.execute(_SELECT)]
+            found = [user_of(row) for row in connection.execute(_SELECT)]
         return sorted(found, key=lambda user: (user.name.casefold(), user.name))
 
     def check_password(self, name: str, password: str) -> User | None:
@@ -166,7 +173,7 @@ class Users:
             row = connection.execute(
                 _SELECT.add_columns(users.c.password_hash).where(users.c.name == normal)
             ).one_or_none()
-        return None if row is None else (_user(row), row.password_hash)
+        return None if row is None else (user_of(row), row.password_hash)
 
     def _rehash(self, user: User, stored_hash: str, password: str) -> None:
         # Only while it is the hash that was verified: another login or a new password may be
@@ -189,11 +196,26 @@ def _get(connection: Connection, name: str) -> User:
     row = connection.execute(_SELECT.where(users.c.name == normal)).one_or_none()
     if row is None:
         raise UnknownUser(f"there is no user named {name!r}")
-    return _user(row)
+    return user_of(row)
 
 
-def _user(row: Any) -> User:
+def user_of(row: Any) -> User:
+    """Return the user in a row that has USER_COLUMNS."""
     return User(row.id, row.name, row.folder, row.password_version, row.created_at)
+
+
+def check_still_current(connection: Connection, user: User) -> None:
+    """Raise WrongCredentials when the account has been deleted, or has got another password.
+
+    The row is locked, so that a change of the password comes wholly before a login or wholly after.
+    """
+    version = connection.scalar(
+        select(users.c.password_version).where(users.c.id == user.id).with_for_update()
+    )
+    if version != user.password_version:
+        raise WrongCredentials(
+            "Wrong name or password.", cause="the account changed while it logged in"
+        )
 
 
 def _refuse_folder_in_removal(connection: Connection, folder: str) -> None:

@@ -64,6 +64,14 @@ def keep_as(source: Path, target: Path) -> None:
     sync_folder(target.parent)
 
 
+def lend(source: Path, target: Path) -> None:
+    """Give the bytes of `source` a second name for a while; it need not survive a crash."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def private_copy(source: Path, folder: Path) -> BinaryIO:
     """Return an open copy of `source` that has no name any more, so that no crash can leave it."""
     with temporary_file(folder) as copy:

@@ -10,7 +10,7 @@ a SyncConflict at its next request. Slots share no lock, so users never wait for
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +58,8 @@ class Slot:
     collection: LibankiCollection | None = None
     reservation: Reservation | None = None
     committed: CommittedState | None = None
+    # Of libanki's messages and reports.
+    language: str = "en"
     last_used: float = 0.0
     # Set when the user's files are gone, for whoever still waits for them.
     removed: bool = False
@@ -70,7 +72,7 @@ class Slot:
             self.folder.prepare()
             if self.folder.collection.exists():
                 restore_points.drop_unfinished(self.folder)
-            collection = LibankiCollection(self.folder.collection)
+            collection = LibankiCollection(self.folder.collection, self.language)
             try:
                 self.committed = read_committed_state(collection)
             except BaseException:
@@ -132,6 +134,15 @@ class Lease:
         else:
             self._slot.committed = committed
 
+    def note_commit(self, committed: CommittedState) -> None:
+        """Tell what the head of the collection is after a commit outside of a sync."""
+        self._slot.committed = committed
+
+    def speak(self, language: str) -> None:
+        """Have libanki speak another language from now on, until the server ends."""
+        self._slot.language = language
+        self.close_collection()
+
     def close_collection(self) -> None:
         """Close the file, as a replacement or a fresh set of libanki's caches needs."""
         self._slot.close()
@@ -181,11 +192,23 @@ class Collections:
         it did in a transaction is rolled back.
         """
         slot = self._slot(folder)
-        self._wait_for(slot, caller)
+        self._wait_until(slot, lambda: self._may_take(slot, caller), self._settings.sync_wait)
         with self._owned(slot) as lease:
             if slot.reservation is not None:
                 log.warning(events.SYNC_TAKEN_OVER, from_key=slot.reservation.caller.key_id)
                 slot.close()
+            yield lease
+
+    @contextmanager
+    def borrow(self, folder: str) -> Iterator[Lease]:
+        """Own the collection between two syncs; a sync in progress is never taken over.
+
+        A program that asks every second would otherwise undo each sync of a slow device. Waits at
+        most `api_wait` seconds, then raises SyncConflict. If the block raises, the file is closed.
+        """
+        slot = self._slot(folder)
+        self._wait_until(slot, lambda: slot.reservation is None, self._settings.api_wait)
+        with self._owned(slot) as lease:
             yield lease
 
     @contextmanager
@@ -212,7 +235,7 @@ class Collections:
     def remove(self, folder: str) -> None:
         """Remove a user's folder, whatever is going on in it. Raises SyncConflict if too busy."""
         slot = self._slot(folder)
-        self._wait_for(slot, caller=None, take_over_everything=True)
+        self._wait_until(slot, lambda: True, self._settings.sync_wait)
         with self._owned(slot) as lease:
             lease.close_collection()
             slot.committed = None
@@ -256,12 +279,10 @@ class Collections:
         with self._slots_lock:
             return list(self._slots.values())
 
-    def _wait_for(
-        self, slot: Slot, caller: Caller | None, *, take_over_everything: bool = False
-    ) -> None:
-        deadline = time.monotonic() + self._settings.sync_wait
+    def _wait_until(self, slot: Slot, free: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         with slot.condition:
-            while slot.busy or not (take_over_everything or self._may_take(slot, caller)):
+            while slot.busy or not free():
                 _wait(slot, deadline, at_most=self._until_silent(slot))
             if slot.removed:
                 raise SyncConflict("This collection was removed.")
@@ -276,10 +297,12 @@ class Collections:
         return time.monotonic() - reservation.last_heard >= self._settings.takeover_after
 
     def _until_silent(self, slot: Slot) -> float | None:
+        """Return the seconds until the sync in progress may be taken over, if that is to come."""
         if slot.busy or slot.reservation is None:
             return None
         silent = time.monotonic() - slot.reservation.last_heard
-        return max(0.0, self._settings.takeover_after - silent)
+        left = self._settings.takeover_after - silent
+        return left if left > 0 else None
 
     @contextmanager
     def _owned(self, slot: Slot) -> Iterator[Lease]:

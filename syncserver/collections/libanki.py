@@ -5,25 +5,38 @@ collection's own usn. The engine sees tables (SQL through the backend's own SQLi
 schema 11, and three verbs for the transaction; it never sees the package itself. What each call
 does and does not do is in section 8 of the protocol facts, tried out there.
 
-It does not use `anki.collection.Collection`: its constructor writes the server's time zone and a
-dozen settings into every new collection.
+The API works with the package's own `Collection`, which `objects` gives. Its constructor would
+write the server's time zone and a dozen settings into every new collection; ours does not.
 """
 
 import json
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
+import anki.collection  # first: the package's modules import each other in a circle
 import anki.lang
 from anki import card_rendering_pb2, notetypes_pb2
 from anki._backend import RustBackend
-from anki.errors import BackendError, BackendIOError, DBError
+from anki.collection import Collection
+from anki.dbproxy import DBProxy
+from anki.errors import BackendError, BackendIOError, DBError, NotFoundError
+from anki.scheduler.dummy import DummyScheduler
+from anki.scheduler.v3 import Scheduler, SchedulingStates
 
 from syncserver.errors import DiskFull, ServerBusy
 
 # Words of SQLite and of the operating system for trouble that passes.
 FULL_DISK_SIGNS: Final = ("disk is full", "DiskFull", "No space left")
 PASSING_TROUBLE_SIGNS: Final = ("DatabaseBusy", "database is locked", "already open", "IoFailure")
+
+# Where libanki looks for media, beside the collection; there are none but during an import.
+STAGED_MEDIA: Final = ".media-staged"
+STAGED_MEDIA_DB: Final = ".media-staged.db"
+# What `set_lang` knows, by their codes: en_US and so on.
+LANGUAGES: Final = frozenset(code for _name, code in anki.lang.langs)
 
 Row = list[Any]
 Parameters = ParamSpec("Parameters")
@@ -42,6 +55,10 @@ class Rejected(Exception):
     """An object was refused: its JSON is not of the right shape, or it breaks a constraint."""
 
 
+class Missing(Rejected):
+    """What was asked for is not in the collection."""
+
+
 class LibankiPanicked(Exception):
     """The Rust code panicked; this collection object must not be used any more."""
 
@@ -49,19 +66,22 @@ class LibankiPanicked(Exception):
 class LibankiCollection:
     """One open collection file. Not for use by two threads at once: the lease sees to that."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, language: str = "en") -> None:
         """Open `path`, upgrading it to the newest schema; a missing file becomes a new collection.
 
+        `language` is that of libanki's messages and reports.
         Raises CollectionDamaged, DiskFull, ServerBusy.
         """
         # What whoever uses the collection keeps of it for as long as it is open.
         self.kept: object = None
-        self._backend = RustBackend(langs=["en"], server=True)
+        self._backend = RustBackend(langs=[language], server=True)
+        self._path = path
+        self._objects: Collection | None = None
         _guard(
             self._backend.open_collection,
             collection_path=str(path),
-            media_folder_path=str(path.with_suffix(".media-unused")),
-            media_db_path=str(path.with_suffix(".media-unused.db")),
+            media_folder_path=str(path.with_suffix(STAGED_MEDIA)),
+            media_db_path=str(path.with_suffix(STAGED_MEDIA_DB)),
         )
 
     def close(self) -> None:
@@ -125,11 +145,27 @@ class LibankiCollection:
         """Undo the open transaction, if there is one, and drop the backend's caches."""
         _guard(self._backend.db_rollback)
 
+    def commit_objects(self) -> None:
+        """Make what was done through `objects` durable.
+
+        The backend's own commit, because a commit by SQL would empty the list of what can be
+        undone. It sets the collection's `mod` itself if a table was written by SQL.
+        """
+        _guard(self._backend.db_commit)
+
+    @property
+    def objects(self) -> Collection:
+        """The collection as the package presents it: notes, decks, scheduler, search."""
+        if self._objects is None:
+            self._objects = _AttachedCollection(str(self._path), self._backend, server=True)
+        return self._objects
+
     def drop_caches(self) -> None:
         """Let libanki read notetypes and decks afresh; only outside of a transaction.
 
         What it knows of the scheduler's day stays (section 8.4 of the protocol facts).
         """
+        self._objects = None  # it remembers notetypes too
         self.roll_back()
 
     # Objects as JSON of schema 11
@@ -193,20 +229,80 @@ class LibankiCollection:
         return [line for line in self.column("pragma integrity_check") if line != "ok"]
 
 
-def _guard(
-    call: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
-) -> Result:
-    """Call the backend and translate what it raises into what our layers know."""
+class _AttachedCollection(Collection):
+    """The package's Collection on a backend that has a file open already; writes nothing itself."""
+
+    def reopen(self, after_full_sync: bool = False) -> None:  # noqa: ARG002 - its signature
+        """Attach to the open file in the place of opening it."""
+        self.db = DBProxy(weakref.proxy(self._backend))
+
+    def _load_scheduler(self) -> None:
+        # The package's own turns the handling of time zones on, with the server's time zone.
+        self.sched = Scheduler(self) if self.v3_scheduler() else DummyScheduler(self)
+
+
+def scheduling_states(collection: Collection, card_id: int) -> SchedulingStates:
+    """Return what each answer to a card would lead to. Raises NotFoundError."""
+    return collection._backend.get_scheduling_states(card_id)  # noqa: SLF001 - the one adapter
+
+
+def forget_queue(collection: Collection) -> None:
+    """Let libanki forget which card comes next, so that any card can be answered.
+
+    What could be undone is forgotten too.
+    """
+    assert collection.db is not None  # noqa: S101 - only open collections are given
+    collection.db.execute("update col set usn = usn where false")
+
+
+def staged_media(collection: Collection) -> tuple[Path, Path]:
+    """Return the folder that libanki takes for that of the media, and the file of its index."""
+    path = Path(collection.path)
+    return path.with_suffix(STAGED_MEDIA), path.with_suffix(STAGED_MEDIA_DB)
+
+
+def unpack_collection(package: Path, target: Path, media_folder: Path) -> None:
+    """Unpack a .colpkg: the collection to `target`, its media into an existing folder.
+
+    All of the collection counts as known to the server, and as new to every device.
+    Raises Rejected for what is no such package.
+    """
+    backend = RustBackend(langs=["en"], server=True)
+    _guard(
+        backend.import_collection_package,
+        col_path=str(target),
+        backup_path=str(package),
+        media_folder=str(media_folder),
+        media_db=str(media_folder.with_suffix(".db")),
+    )
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn what `objects` raises into what our layers know.
+
+    Raises Rejected, Missing, CollectionDamaged, DiskFull, ServerBusy, LibankiPanicked.
+    """
     try:
-        return call(*args, **kwargs)
+        yield
     except (DBError, BackendIOError) as problem:
         raise _storage_error(str(problem)) from problem
+    except NotFoundError as problem:
+        raise Missing(str(problem)) from problem
     except BackendError as problem:
         raise Rejected(str(problem)) from problem
     except BaseException as problem:
         if type(problem).__name__ == "PanicException":  # pyo3's, derived from BaseException
             raise LibankiPanicked(str(problem)) from problem
         raise
+
+
+def _guard(
+    call: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Result:
+    """Call the backend with its errors translated."""
+    with translated_errors():
+        return call(*args, **kwargs)
 
 
 def _storage_error(message: str) -> Exception:

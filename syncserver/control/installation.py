@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
+from syncserver.accounts.api_tokens import ApiTokens
 from syncserver.accounts.database import migrate, open_database
 from syncserver.accounts.host_keys import HostKeys
 from syncserver.accounts.passwords import Passwords
@@ -64,6 +65,7 @@ class Accounts:
 
     users: Users
     host_keys: HostKeys
+    api_tokens: ApiTokens
 
     def user(self, name: str) -> User:
         """Return the user called `name`; raises CommandFailed when there is none."""
@@ -93,6 +95,7 @@ def open_accounts(installation: Installation) -> Iterator[Accounts]:
     try:
         migrate(engine)
         users = Users(engine, Passwords(settings))
-        yield Accounts(users, HostKeys(engine, settings.host_keys_per_user))
+        keys = HostKeys(engine, settings.host_keys_per_user)
+        yield Accounts(users, keys, ApiTokens(engine))
     finally:
         engine.dispose()

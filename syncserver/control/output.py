@@ -7,7 +7,7 @@ else goes to standard error, one line at a time. The exit codes, which scripts m
      1  it did not work; the line on standard error says why
      2  wrong usage: an unknown option, a missing argument, no terminal to ask on
      3  `status`: the server is not running (as in init scripts)
-    67  there is no such user or key (EX_NOUSER)
+    67  there is no such user, key or token (EX_NOUSER)
     78  the configuration file is missing or wrong (EX_CONFIG)
 """
 

@@ -36,12 +36,19 @@ class TrustedProxies:
 
         `mounted_at` is the path under which the app that asks is mounted.
         """
-        scheme, host = request.scheme, request.host
-        if self._is_trusted(request.environ.get("REMOTE_ADDR", "")):
-            scheme = request.headers.get("X-Forwarded-Proto", scheme).split(",")[0].strip()
-            host = request.headers.get("X-Forwarded-Host", host).split(",")[0].strip()
+        scheme = self._forwarded(request, "Proto", request.scheme)
         path = request.script_name.removesuffix(mounted_at)
-        return f"{scheme}://{host}{path}/"
+        return f"{scheme}://{self.host(request)}{path}/"
+
+    def host(self, request: Request) -> str:
+        """Return the host, with its port if it is not the usual one, that the client asked for."""
+        return self._forwarded(request, "Host", request.host)
+
+    def _forwarded(self, request: Request, what: str, direct: str) -> str:
+        if not self._is_trusted(request.environ.get("REMOTE_ADDR", "")):
+            return direct
+        said: str = request.headers.get(f"X-Forwarded-{what}", direct)
+        return said.split(",", maxsplit=1)[0].strip()
 
     def _is_trusted(self, address: str) -> bool:
         try:

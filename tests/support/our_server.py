@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
+from syncserver.accounts.scopes import Scope
 from syncserver.control.installation import open_accounts, open_installation
 from tests.support.accounts import Account
 from tests.support.processes import ServerProcess, free_port
@@ -80,6 +82,13 @@ class OurServer:
         with open_accounts(open_installation(self.config)) as accounts:
             accounts.users.add(account.name, account.password)
         return account
+
+    def new_token(
+        self, account: Account, scope: Scope = Scope.WRITE, expires_at: datetime | None = None
+    ) -> str:
+        """Return a new token for the API."""
+        with open_accounts(open_installation(self.config)) as accounts:
+            return accounts.api_tokens.add(accounts.user(account.name), "test", scope, expires_at)
 
     def stored_collection(self, account: Account) -> Path:
         return self.user_folder(account) / "collection.anki2"

@@ -65,6 +65,7 @@ def setup_page(settings: Settings, proxies: TrustedProxies, mounted_at: str = ""
         response = Response(status=200, text=html, content_type="text/html", charset="utf-8")
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Vary"] = "Accept"
         return response
 
     return view
@@ -82,9 +83,24 @@ def pages_view(settings: Settings, proxies: TrustedProxies) -> View:
             raise NotFound("There is nothing here. The address for Anki is on the page at /.")
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("This page is for browsers.")
+        if not _wants_html(request):
+            return _version()
         return page(request, context)
 
     return view
+
+
+def _wants_html(request: Request) -> bool:
+    """Tell whether a browser asks: each names HTML, and programs name nothing or all types."""
+    return "html" in request.headers.get("Accept", "")
+
+
+def _version() -> Response:
+    """Answer a program as the ancestor did: with the name and the version."""
+    text = f"syncserver {__version__}"
+    response = Response(status=200, text=text, content_type="text/plain", charset="utf-8")
+    response.headers["Vary"] = "Accept"
+    return response
 
 
 def _with_slash(url: str) -> str:

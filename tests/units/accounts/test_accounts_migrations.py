@@ -52,7 +52,7 @@ def test_the_constraints_have_the_names_that_later_migrations_will_use(engine: E
     assert [key["name"] for key in found.get_foreign_keys("host_keys")] == ["fk_host_keys_user_id"]
 
 
-def test_the_numbers_of_users_and_keys_are_never_used_again(tmp_path: Path) -> None:
+def test_the_numbers_of_users_keys_and_tokens_are_never_used_again(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path / 'accounts.db'}")
     migrate(engine)
     with engine.connect() as connection:
@@ -65,7 +65,7 @@ def test_the_numbers_of_users_and_keys_are_never_used_again(tmp_path: Path) -> N
         if table.dialect_options["sqlite"]["autoincrement"]
     ]
 
-    assert set(migrated) == set(expected) == {"users", "host_keys"}
+    assert set(migrated) == set(expected) == {"users", "host_keys", "api_tokens"}
 
 
 def test_a_migration_is_logged_once(database_url: str) -> None:

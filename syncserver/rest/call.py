@@ -1,0 +1,82 @@
+"""One call of the API: who calls, and the ways to what it is about."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+from anki.collection import Collection
+from webob import Request
+
+from syncserver import events
+from syncserver.accounts.api_tokens import Bearer
+from syncserver.accounts.scopes import Scope
+from syncserver.accounts.users import User
+from syncserver.collections.api_work import Work, api_work
+from syncserver.errors import BodyTooLarge
+from syncserver.rest.problems import NotFound
+from syncserver.services import Services
+from syncserver.wsgi.request_body import body_source
+from syncserver.wsgi.request_chain import RequestContext
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call; `bearer` is None only in operations that need no token."""
+
+    services: Services
+    context: RequestContext
+    request: Request
+    bearer: Bearer | None
+    operation: str
+
+    @property
+    def user(self) -> User:
+        """Whose token it is, and whose collection is meant unless the path names another user."""
+        assert self.bearer is not None  # noqa: S101 - the operation declared a scope
+        return self.bearer.user
+
+    def named_user(self, name: str) -> User:
+        """Return the user called `name`: the caller, or anybody for the scope admin.
+
+        Raises NotFound, in the same words whether there is such a user or not.
+        """
+        user = self.services.users.find(name)
+        if user is None or not (user == self.user or self.has(Scope.ADMIN)):
+            raise NotFound
+        return user
+
+    def has(self, scope: Scope) -> bool:
+        """Tell whether the caller may do what needs `scope`."""
+        return self.bearer is not None and self.bearer.scope.includes(scope)
+
+    @contextmanager
+    def reading(self, user: User | None = None) -> Iterator[Collection]:
+        """Give the collection of `user`, the caller by default, to look at."""
+        folder = (user or self.user).folder
+        with api_work(self.services.collections, folder, Work(change=False)) as collection:
+            yield collection
+
+    @contextmanager
+    def changing(
+        self, user: User | None = None, *, allow_full_sync: bool = False
+    ) -> Iterator[Collection]:
+        """Give the collection of `user`, the caller by default, for one change, and log it.
+
+        All of the block is one transaction. See `api_work` for what it raises.
+        """
+        changed = user or self.user
+        work = Work(change=True, allow_full_sync=allow_full_sync)
+        with api_work(self.services.collections, changed.folder, work) as collection:
+            yield collection
+        log.info(events.API_CHANGE, operation=self.operation, collection=changed.name)
+
+    def body_parts(self, limit: int) -> Iterator[bytes]:
+        """Yield the body as it comes. Raises BodyTooLarge beyond `limit` bytes, BadRequest."""
+        source = self.context.body = body_source(self.request)
+        while part := source.read():
+            if source.bytes_read > limit:
+                raise BodyTooLarge("The request is too large.", cause=f"more than {limit} bytes")
+            yield part

@@ -1,0 +1,30 @@
+"""JSON in and out, by simplejson."""
+
+from typing import Any
+
+import simplejson
+from pydantic import BaseModel
+
+from syncserver.rest.problems import Malformed
+
+
+def parse(body: bytes) -> Any:
+    """Return what `body` says. Raises Malformed for what is no JSON, NaN and infinity among it."""
+    try:
+        return simplejson.loads(body.decode())
+    except (ValueError, RecursionError) as problem:
+        # The decoder's message quotes nothing of the body but where it went wrong.
+        text = "nested too deeply" if isinstance(problem, RecursionError) else str(problem)
+        raise Malformed("The body is not JSON in UTF-8.", cause=text) from None
+
+
+def text_of(value: Any) -> bytes:
+    """Return `value` as JSON: documents of ours, and anything that JSON knows; NaN becomes null."""
+    text: str = simplejson.dumps(value, default=_plain, ignore_nan=True, separators=(",", ":"))
+    return text.encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True)
+    raise TypeError(f"{type(value).__name__} cannot be told as JSON")
