@@ -56,7 +56,7 @@ BACKUP_PINNED: Final = "backup_pinned"
 GRANIAN_MESSAGE: Final = "granian_message"
 HOUSEKEEPING_FAILED: Final = "housekeeping_failed"
 
-_NOT_PLAIN: Final = re.compile(r'[ "=\\]')
+_not_plain = re.compile(r'[ "=\\]')
 
 # What is known of the request that is being worked on; `wsgi/request_chain.py` sets it.
 request_fields: ContextVar[Mapping[str, object]] = ContextVar("request_fields", default={})  # noqa: B039 - nobody writes to the default
@@ -125,7 +125,7 @@ def _word(value: object) -> str:
     text = str(value)
     if not text.isprintable():
         return json.dumps(text)
-    return json.dumps(text, ensure_ascii=False) if _NOT_PLAIN.search(text) or not text else text
+    return json.dumps(text, ensure_ascii=False) if _not_plain.search(text) or not text else text
 
 
 class _PatientLogger(structlog.WriteLogger):
