@@ -1,0 +1,45 @@
+"""How much is measured: a short run for every day, and the whole."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from bench.sample_collections import Recipe
+
+# Random text of these sizes makes files of about 20 and 200 MB.
+COLLECTION_OF_20_MB: Final = Recipe(notes=9_000, text_bytes=1_900)
+COLLECTION_OF_200_MB: Final = Recipe(notes=90_000, text_bytes=1_900)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The numbers in which the short run and the full one differ; times are in seconds."""
+
+    name: str
+    # Of what takes less than a second, of what takes several, and of what needs new servers.
+    rounds: int
+    slow_rounds: int
+    starts: int
+    # Under how many users at once the servers are put, and for how long.
+    users_at_once: tuple[int, ...]
+    load_seconds: float
+    media_files: int
+
+
+SHORT: Final = Scale(
+    name="short",
+    rounds=3,
+    slow_rounds=1,
+    starts=2,
+    users_at_once=(1, 16, 64),
+    load_seconds=3,
+    media_files=200,
+)
+FULL: Final = Scale(
+    name="full",
+    rounds=11,
+    slow_rounds=5,
+    starts=5,
+    users_at_once=(1, 4, 16, 64),
+    load_seconds=20,
+    media_files=500,
+)

@@ -1,0 +1,62 @@
+"""What a server costs: CPU time and memory of all its processes, read from the kernel.
+
+Reading is cheap and happens outside of what is measured; no sampling thread disturbs the servers.
+"""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+MEGABYTE: Final = 1_000_000
+# A server may still tidy up when its answer is there; its CPU time for that counts.
+SETTLING_TIME: Final = 0.05
+# Of clock_getcpuclockid(3): a process's clock is made of its id and the kind of clock. It has
+# nanoseconds, and holds threads that have ended; /proc/<pid>/stat counts hundredths of a second.
+_CLOCK_OF_ALL_THREADS: Final = 2
+# Written to /proc/<pid>/clear_refs: the peak is the present size again.
+_RESET_PEAK: Final = "5"
+
+
+class Usage:
+    """The process tree below, and with, one process."""
+
+    def __init__(self, pid: int) -> None:
+        self._root = psutil.Process(pid)
+        self._rest = 0.0
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that all processes have used, once they have settled."""
+        time.sleep(SETTLING_TIME)
+        return sum(time.clock_gettime(_cpu_clock(one.pid)) for one in self._processes())
+
+    def memory(self) -> float:
+        """Return the memory of all processes in MB; what they share is counted once (PSS)."""
+        return sum(one.memory_full_info().pss for one in self._processes()) / MEGABYTE
+
+    def start_peak(self) -> None:
+        """Forget earlier peaks; what is used now is the rest that `peak_above_rest` starts from."""
+        for one in self._processes():
+            Path(f"/proc/{one.pid}/clear_refs").write_text(_RESET_PEAK, encoding="ascii")
+        self._rest = self._status("VmRSS")
+
+    def peak_above_rest(self) -> float:
+        """Return in MB how far the resident memory rose, at most, since `start_peak`."""
+        return self._status("VmHWM") - self._rest
+
+    def _processes(self) -> list[psutil.Process]:
+        return [self._root, *self._root.children(recursive=True)]
+
+    def _status(self, field: str) -> float:
+        return sum(_status_bytes(one.pid, field) for one in self._processes()) / MEGABYTE
+
+
+def _cpu_clock(pid: int) -> int:
+    return (~pid << 3) | _CLOCK_OF_ALL_THREADS
+
+
+def _status_bytes(pid: int, field: str) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    found = next(line for line in lines if line.startswith(f"{field}:"))
+    return int(found.split()[1]) * 1024
