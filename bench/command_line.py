@@ -16,7 +16,9 @@ from bench.sample_collections import cache_folder
 from bench.scale import FULL, SHORT, Scale
 from bench.workbench import Workbench
 
-program: Final = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+program: Final = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
 
 _NAMES: Final = ", ".join(one.name for one in MEASUREMENTS)
 

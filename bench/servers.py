@@ -61,13 +61,13 @@ class Server(AbstractContextManager["Server"]):
         folder.mkdir(parents=True)
         people = [Account(f"user{one}", secrets.token_hex(8)) for one in range(accounts)]
         installation = _Installation(folder, unused_port(), people)
-        command, environment = _HOW_TO_START[name](installation)
         self.name = name
         self.port = installation.port
         self.url = f"http://127.0.0.1:{self.port}/"
         self._unused = iter(people)
-        self._process = ServerProcess(command, environment, self.port, folder / "server.log")
-        self.usage = Usage(self._process.pid)
+        self._command, self._environment = _HOW_TO_START[name](installation)
+        self._log_file = folder / "server.log"
+        self._start()
 
     def __exit__(self, *_problem: object) -> None:
         self._process.stop()
@@ -80,6 +80,15 @@ class Server(AbstractContextManager["Server"]):
     def new_account(self) -> Account:
         """Return an account that nobody has used yet."""
         return next(self._unused)
+
+    def restart(self) -> None:
+        """Stop and start it, so that its memory is not that of what it has done before."""
+        self._process.stop()
+        self._start()
+
+    def _start(self) -> None:
+        self._process = ServerProcess(self._command, self._environment, self.port, self._log_file)
+        self.usage = Usage(self._process.pid)
 
 
 def _ours(installation: _Installation) -> tuple[list[str], dict[str, str]]:

@@ -4,6 +4,9 @@ Reading is cheap and happens outside of what is measured; no sampling thread dis
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +22,29 @@ _CLOCK_OF_ALL_THREADS: Final = 2
 _RESET_PEAK: Final = "5"
 
 
+@dataclass(slots=True)
+class Spent:
+    """What was used while something ran: CPU seconds, and MB above what was used before it."""
+
+    cpu: float = 0.0
+    memory: float = 0.0
+
+
 class Usage:
     """The process tree below, and with, one process."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
-        self._rest = 0.0
+
+    @contextmanager
+    def spent(self) -> Iterator[Spent]:
+        """Measure what is used during the `with` statement; complete when it has ended."""
+        found = Spent()
+        rest = self._start_peak()
+        began = self.cpu_seconds()
+        yield found
+        found.cpu = self.cpu_seconds() - began
+        found.memory = self._status("VmHWM") - rest
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that all processes have used, once they have settled."""
@@ -35,15 +55,11 @@ class Usage:
         """Return the memory of all processes in MB; what they share is counted once (PSS)."""
         return sum(one.memory_full_info().pss for one in self._processes()) / MEGABYTE
 
-    def start_peak(self) -> None:
-        """Forget earlier peaks; what is used now is the rest that `peak_above_rest` starts from."""
+    def _start_peak(self) -> float:
+        """Forget earlier peaks, and return what is resident now, in MB."""
         for one in self._processes():
             Path(f"/proc/{one.pid}/clear_refs").write_text(_RESET_PEAK, encoding="ascii")
-        self._rest = self._status("VmRSS")
-
-    def peak_above_rest(self) -> float:
-        """Return in MB how far the resident memory rose, at most, since `start_peak`."""
-        return self._status("VmHWM") - self._rest
+        return self._status("VmRSS")
 
     def _processes(self) -> list[psutil.Process]:
         return [self._root, *self._root.children(recursive=True)]

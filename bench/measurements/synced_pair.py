@@ -44,6 +44,6 @@ def synced_pair(bench: Workbench, server: Server, collection: Path) -> Iterator[
 
 def cost_of_sync(server: Server, device: Device) -> Cost:
     """Sync, and return what it took."""
-    before = server.usage.cpu_seconds()
-    seconds = device.sync()
-    return Cost(seconds * 1000, (server.usage.cpu_seconds() - before) * 1000)
+    with server.usage.spent() as spent:
+        seconds = device.sync()
+    return Cost(seconds * 1000, spent.cpu * 1000)

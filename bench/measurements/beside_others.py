@@ -1,0 +1,105 @@
+"""Small syncs of one user while others do what is hard on a server."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from bench import background
+from bench.helper import Helper
+from bench.measurements.many_users import (
+    COLLECTION,
+    load_of,
+    prepared_content,
+    users_with,
+)
+from bench.measurements.measurement import Measurement
+from bench.packed import packed
+from bench.results import Metric
+from bench.sample_collections import sample_collection
+from bench.scale import COLLECTION_OF_20_MB, COLLECTION_OF_200_MB
+from bench.servers import Account, Server
+from bench.wire import Client, login, upload
+from bench.workbench import Workbench
+
+WRONG_PASSWORDS_PER_SECOND: Final = 20
+STALLED_CONNECTIONS: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """A server, the user whose syncs are measured, and another one who is a burden."""
+
+    server: Server
+    syncing: Client
+    other: Client
+    other_account: Account
+
+
+_Burden = Callable[[_Stage], Helper]
+
+
+def _uploads(stage: _Stage) -> Helper:
+    body = packed(sample_collection(COLLECTION_OF_200_MB))
+    return Helper(background.upload_again_and_again, stage.other, body)
+
+
+def _logins(stage: _Stage) -> Helper:
+    name = stage.other_account.name
+    per_second = WRONG_PASSWORDS_PER_SECOND
+    return Helper(background.guess_passwords, stage.server.port, name, per_second)
+
+
+def _slow_download(stage: _Stage) -> Helper:
+    body = packed(sample_collection(COLLECTION_OF_20_MB)).read_bytes()
+    client = login(stage.server, stage.server.new_account())
+    upload(client, body)
+    return Helper(background.download_slowly, client)
+
+
+def _stalled(stage: _Stage) -> Helper:
+    return Helper(background.stall, stage.other, STALLED_CONNECTIONS)
+
+
+# The last part of their keys, what the table says, and what burdens the server.
+_SCENES: Final[tuple[tuple[str, str, tuple[_Burden, ...]], ...]] = (
+    ("nothing", "alone", ()),
+    ("uploads", "beside uploads of 200 MB", (_uploads,)),
+    ("logins", "beside 20 wrong passwords a second", (_logins,)),
+    ("slow", "beside a download at 10 kB/s", (_slow_download,)),
+    ("all", "beside all of these", (_uploads, _logins, _slow_download)),
+    ("stalled", f"beside {STALLED_CONNECTIONS} stalled connections", (_stalled,)),
+)
+
+
+def _run(bench: Workbench) -> None:
+    for key, title, burdens in _SCENES:
+        for name in bench.turns(bench.scale.slow_rounds):
+            # What a burden leaves behind must not be one for the next scene.
+            with bench.server(name, accounts=3) as server, ExitStack() as helpers:
+                stage = _set(server)
+                started = [helpers.enter_context(burden(stage)) for burden in burdens]
+                for helper in started:
+                    helper.receive()
+                _sync(bench, stage, f"beside.{key}", title)
+                for helper in started:
+                    helper.send("end")
+
+
+def _set(server: Server) -> _Stage:
+    (syncing,) = users_with(server, COLLECTION, 1)
+    account = server.new_account()
+    return _Stage(server, syncing, login(server, account), account)
+
+
+def _sync(bench: Workbench, stage: _Stage, key: str, title: str) -> None:
+    load = load_of([stage.syncing], prepared_content(), bench.scale.load_seconds)
+    name = stage.server.name
+    for part, percent in (("p50", 50), ("p99", 99), ("max", 100)):
+        metric = Metric(f"{key}.{part}", f"{title}: {part}", "ms")
+        bench.record(metric, name, load.milliseconds(percent))
+    errors = Metric(f"{key}.errors", f"{title}: errors", "syncs")
+    bench.record(errors, name, load.problems.total())
+
+
+BESIDE_OTHERS: Final = Measurement("beside-others", "Small syncs of one user beside others", _run)
