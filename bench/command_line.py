@@ -77,5 +77,5 @@ def _print(found: results.Run) -> None:
             style = "red" if table.keeps_budget(figure) is False else ""
             shown.add_row(*table.cells(figure), style=style)
         console.print(shown)
-    for note in found.notes:
+    for note in found.notes.values():
         console.print(f"- {note}")

@@ -27,10 +27,16 @@ class Device(AbstractContextManager["Device"]):
         folder.mkdir(parents=True)
         if collection:
             shutil.copyfile(collection, folder / "collection.anki2")
+        self._folder = folder
         self._helper = Helper(_serve, folder)
 
     def __exit__(self, *_problem: object) -> None:
         self._helper.end()
+
+    @property
+    def media_folder(self) -> Path:
+        """Where its sounds and images are, from the first login on."""
+        return self._folder / "collection.media"
 
     def login(self, server: Server, account: Account) -> None:
         """Log in; the host key is kept."""

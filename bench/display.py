@@ -1,5 +1,6 @@
 """Tell what is going on: a moving line on a terminal, plain lines elsewhere."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,12 +24,12 @@ class Display:
     def during(self, title: str) -> Iterator[None]:
         """Show that something is being measured."""
         self._title = title
-        if not self.console.is_terminal:
-            self.console.print(title)
+        began = time.monotonic()
         with self._progress:
             self._task = self._progress.add_task(title, total=None)
             yield
             self._progress.remove_task(self._task)
+        self.console.print(f"{title}: done in {time.monotonic() - began:.0f} s")
 
     def tell(self, step: str) -> None:
         """Show how far it has come."""

@@ -45,13 +45,13 @@ class Machine(msgspec.Struct):
 
 
 class Run(msgspec.Struct):
-    """One run of the benchmark. `notes` hold what a reader of the figures should know."""
+    """One run of the benchmark. `notes` are sentences that a reader of the figures should know."""
 
     began: datetime
     scale: str
     machine: Machine
     figures: list[Figure] = []
-    notes: list[str] = []
+    notes: dict[str, str] = {}
 
 
 def this_machine() -> Machine:
@@ -86,9 +86,9 @@ class Recorder:
         figure = self._figure(metric)
         {OURS: figure.ours, OFFICIAL: figure.official}[server].append(value)
 
-    def note(self, text: str) -> None:
-        """Add a sentence that belongs to the figures."""
-        self.run.notes.append(text)
+    def note(self, key: str, text: str) -> None:
+        """Add a sentence that belongs to the figures; a later one takes its place."""
+        self.run.notes[key] = text
 
     def save(self, path: Path) -> None:
         """Write everything as JSON."""

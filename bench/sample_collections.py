@@ -7,7 +7,6 @@ import base64
 import os
 import random
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha1
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from anki.collection import Collection
+from rich.console import Console
 from rich.progress import track
 
 # Part of each file's name: another content needs another number.
@@ -81,7 +81,8 @@ def _make(recipe: Recipe, path: Path) -> None:
 def _fill(database: sqlite3.Connection, recipe: Recipe, notetype: object) -> None:
     numbers = iter(range(recipe.notes))
     batches = -(-recipe.notes // NOTES_AT_ONCE)
-    for _batch in track(range(batches), f"Making {recipe.file_name}", transient=True):
+    title, console = f"making a collection of {recipe.notes:,} notes", Console(stderr=True)
+    for _batch in track(range(batches), title, console=console, transient=True):
         for number in islice(numbers, NOTES_AT_ONCE):
             _insert(database, "notes", [_note(number, notetype, recipe.text_bytes)])
             _insert(database, "cards", _cards(number, recipe))
@@ -139,10 +140,3 @@ def _random_text(seed: int, size: int) -> str:
     # Three bytes become four letters.
     random_bytes = random.Random(seed).randbytes(size * 3 // 4)  # noqa: S311 - no secret
     return base64.b64encode(random_bytes).decode()
-
-
-def random_file(seed: int, size: int) -> Iterator[bytes]:
-    """Yield `size` bytes, the same ones for the same seed, in parts."""
-    source = random.Random(seed)  # noqa: S311 - no secret
-    for start in range(0, size, 1 << 20):
-        yield source.randbytes(min(1 << 20, size - start))

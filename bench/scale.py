@@ -22,6 +22,9 @@ class Scale:
     # Under how many users at once the servers are put, and for how long.
     users_at_once: tuple[int, ...]
     load_seconds: float
+    # For how long a user syncs beside others. A whole upload of 200 MB should fit in.
+    beside_seconds: float
+    scenes: tuple[str, ...]
     media_files: int
 
 
@@ -32,6 +35,8 @@ SHORT: Final = Scale(
     starts=2,
     users_at_once=(1, 16, 64),
     load_seconds=3,
+    beside_seconds=6,
+    scenes=("nothing", "uploads", "logins", "stalled"),
     media_files=200,
 )
 FULL: Final = Scale(
@@ -41,5 +46,7 @@ FULL: Final = Scale(
     starts=5,
     users_at_once=(1, 4, 16, 64),
     load_seconds=20,
+    beside_seconds=60,
+    scenes=("nothing", "uploads", "logins", "slow", "all", "stalled"),
     media_files=500,
 )

@@ -19,7 +19,7 @@ END: Final = "<!-- end of what was measured -->"
 def as_markdown(run: Run) -> str:
     """Return a table for each measurement, and the notes."""
     tables = [_markdown_table(name, figures) for name, figures in by_measurement(run)]
-    notes = "".join(f"- {note}\n" for note in run.notes)
+    notes = "".join(f"- {note}\n" for note in run.notes.values())
     return "\n".join(filter(None, [_about(run), *tables, notes]))
 
 

@@ -52,8 +52,17 @@ class Usage:
         return sum(time.clock_gettime(_cpu_clock(one.pid)) for one in self._processes())
 
     def memory(self) -> float:
-        """Return the memory of all processes in MB; what they share is counted once (PSS)."""
-        return sum(one.memory_full_info().pss for one in self._processes()) / MEGABYTE
+        """Return the memory of all processes in MB; what they share is counted once.
+
+        What they share with others, such as the libraries of the clients here, counts in full.
+        """
+        processes = self._processes()
+        own = sum(_kernel_bytes(one.pid, "smaps_rollup", "Pss_Anon") for one in processes)
+        files: dict[str, int] = {}
+        for mapping in (one for process in processes for one in process.memory_maps()):
+            from_file = mapping.rss - mapping.anonymous
+            files[mapping.path] = max(from_file, files.get(mapping.path, 0))
+        return (own + sum(files.values())) / MEGABYTE
 
     def _start_peak(self) -> float:
         """Forget earlier peaks, and return what is resident now, in MB."""
@@ -65,14 +74,14 @@ class Usage:
         return [self._root, *self._root.children(recursive=True)]
 
     def _status(self, field: str) -> float:
-        return sum(_status_bytes(one.pid, field) for one in self._processes()) / MEGABYTE
+        return sum(_kernel_bytes(one.pid, "status", field) for one in self._processes()) / MEGABYTE
 
 
 def _cpu_clock(pid: int) -> int:
     return (~pid << 3) | _CLOCK_OF_ALL_THREADS
 
 
-def _status_bytes(pid: int, field: str) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+def _kernel_bytes(pid: int, file: str, field: str) -> int:
+    lines = Path(f"/proc/{pid}/{file}").read_text(encoding="ascii").splitlines()
     found = next(line for line in lines if line.startswith(f"{field}:"))
     return int(found.split()[1]) * 1024

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench import background
-from bench.helper import Helper
+from bench.helper import Helper, HelperFailed
+from bench.load import Pace
 from bench.measurements.many_users import (
     COLLECTION,
     load_of,
@@ -22,6 +23,10 @@ from bench.servers import Account, Server
 from bench.wire import Client, login, upload
 from bench.workbench import Workbench
 
+# Between the beginnings of two syncs; much more than one takes on a server that is left alone.
+INTERVAL: Final = 0.1
+# For an answer to a helper that is told to end; an upload in progress need not be waited for.
+ENDING_TIME: Final = 2.0
 WRONG_PASSWORDS_PER_SECOND: Final = 20
 STALLED_CONNECTIONS: Final = 80
 
@@ -74,6 +79,8 @@ _SCENES: Final[tuple[tuple[str, str, tuple[_Burden, ...]], ...]] = (
 
 def _run(bench: Workbench) -> None:
     for key, title, burdens in _SCENES:
+        if key not in bench.scale.scenes:
+            continue
         for name in bench.turns(bench.scale.slow_rounds):
             # What a burden leaves behind must not be one for the next scene.
             with bench.server(name, accounts=3) as server, ExitStack() as helpers:
@@ -82,8 +89,9 @@ def _run(bench: Workbench) -> None:
                 for helper in started:
                     helper.receive()
                 _sync(bench, stage, f"beside.{key}", title)
-                for helper in started:
-                    helper.send("end")
+                done = ", ".join(map(_last_words, started))
+                if done:
+                    bench.recorder.note(f"beside.{key}.{name}", f"{title}, {name}: {done}.")
 
 
 def _set(server: Server) -> _Stage:
@@ -93,13 +101,23 @@ def _set(server: Server) -> _Stage:
 
 
 def _sync(bench: Workbench, stage: _Stage, key: str, title: str) -> None:
-    load = load_of([stage.syncing], prepared_content(), bench.scale.load_seconds)
+    pace = Pace(bench.scale.beside_seconds, INTERVAL)
+    load = load_of([stage.syncing], prepared_content(), pace)
     name = stage.server.name
     for part, percent in (("p50", 50), ("p99", 99), ("max", 100)):
         metric = Metric(f"{key}.{part}", f"{title}: {part}", "ms")
         bench.record(metric, name, load.milliseconds(percent))
     errors = Metric(f"{key}.errors", f"{title}: errors", "syncs")
     bench.record(errors, name, load.problems.total())
+
+
+def _last_words(helper: Helper) -> str:
+    """Tell a helper to end, and return what it has done."""
+    helper.send("end")
+    try:
+        return str(helper.receive(ENDING_TIME))
+    except HelperFailed as problem:
+        return str(problem).strip().splitlines()[-1]
 
 
 BESIDE_OTHERS: Final = Measurement("beside-others", "Small syncs of one user beside others", _run)

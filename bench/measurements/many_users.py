@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bench.helper import Helper
-from bench.load import Load, sync_all_the_time
+from bench.load import Load, Pace, sync_again_and_again
 from bench.measurements.measurement import Measurement
 from bench.metas import CONNECTIONS, ask_for_meta, wrk_is_there
 from bench.packed import packed
@@ -35,9 +35,9 @@ def prepared_content() -> Content:
     return content_of(sample_collection(COLLECTION), CHANGED_NOTES)
 
 
-def load_of(clients: Sequence[Client], content: Content, seconds: float) -> Load:
-    """Let the clients sync for some seconds, from a process of their own."""
-    with Helper(sync_all_the_time, clients, content, seconds) as helper:
+def load_of(clients: Sequence[Client], content: Content, pace: Pace) -> Load:
+    """Let the clients sync for some time, from a process of their own."""
+    with Helper(sync_again_and_again, clients, content, pace) as helper:
         load: Load = helper.receive()
         return load
 
@@ -50,7 +50,7 @@ def _run(bench: Workbench) -> None:
             for name in bench.turns(bench.scale.slow_rounds):
                 _sync_at_once(bench, servers[name], users[name][:at_once])
         if not wrk_is_there():
-            bench.recorder.note("`meta` alone was not measured: wrk is not installed.")
+            bench.recorder.note("meta", "`meta` alone was not measured: wrk is not installed.")
             return
         for name in bench.turns(bench.scale.slow_rounds):
             _meta_alone(bench, servers[name], users[name])
@@ -58,17 +58,15 @@ def _run(bench: Workbench) -> None:
 
 def _sync_at_once(bench: Workbench, server: Server, clients: Sequence[Client]) -> None:
     content = prepared_content()
-    load_of(clients, content, WARMING_UP_SECONDS)
+    load_of(clients, content, Pace(WARMING_UP_SECONDS))
     with server.usage.spent() as spent:
-        load = load_of(clients, content, bench.scale.load_seconds)
+        load = load_of(clients, content, Pace(bench.scale.load_seconds))
     users = f"{len(clients)} {'user' if len(clients) == 1 else 'users'}"
     _record_load(bench, server.name, load, users)
     cpu = Metric(f"users.{len(clients)}.cpu", f"{users}: server's CPU per sync", "ms")
     bench.record(cpu, server.name, spent.cpu / len(load.syncs) * 1000)
-    share = load.generator_cpu / spent.cpu
-    bench.recorder.note(
-        f"{users}, {server.name}: the load generator used {share:.0%} of the server's CPU time."
-    )
+    share = Metric(f"users.{len(clients)}.generator", f"{users}: generator's CPU per sync", "ms")
+    bench.record(share, server.name, load.generator_cpu / len(load.syncs) * 1000)
 
 
 def _record_load(bench: Workbench, name: str, load: Load, users: str) -> None:
