@@ -1,5 +1,7 @@
 """The commands of `python -m bench`."""
 
+import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Final
@@ -31,10 +33,14 @@ def run(
     json: Annotated[Path | None, typer.Option(help="Where the results are written.")] = None,
 ) -> None:
     """Measure both servers, print the tables, write the results as JSON."""
+    # As Ctrl+C does, so that nothing that was started is left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     scale = FULL if full else SHORT
     chosen = _chosen(only)
     found = _measure(scale, chosen, json or results.RESULTS_FOLDER / f"{scale.name}.json")
     _print(found)
+    if any(one.name in found.notes for one in chosen):
+        raise typer.Exit(1)  # something was broken off
 
 
 @program.command("table")
@@ -59,13 +65,19 @@ def _chosen(names: list[str] | None) -> list[Measurement]:
 
 def _measure(scale: Scale, chosen: list[Measurement], path: Path) -> results.Run:
     recorder, display = results.Recorder(scale.name), Display()
-    # Beside the cache, since /tmp may be memory, where nothing costs what it costs on a disk.
     for one in chosen:
-        with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="run-") as folder:
-            recorder.measurement = one.title
-            with display.during(one.title):
+        recorder.measurement = one.title
+        try:
+            # Beside the cache, since /tmp may be memory, where nothing costs what it does on a disk.
+            with (
+                tempfile.TemporaryDirectory(dir=cache_folder(), prefix="run-") as folder,
+                display.during(one.title),
+            ):
                 one.run(Workbench(scale, Path(folder), recorder, display))
-        recorder.save(path)  # after each, so that a long run that is broken off is not lost
+        except Exception as problem:
+            display.console.print_exception()
+            recorder.note(one.name, f"{one.title}: broken off, {problem!r:.200}")
+        recorder.save(path)  # after each, so that a long run is not lost with its end
     return recorder.run
 
 

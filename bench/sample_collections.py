@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 # Part of each file's name: another content needs another number.
-VERSION: Final = 1
+VERSION: Final = 2
 # Ids are milliseconds and times of changes are seconds; both long ago, in the year 2020.
 FIRST_ID: Final = 1_600_000_000_000
 CHANGED_AT: Final = 1_600_000_000
@@ -28,7 +28,7 @@ DEFAULT_DECK: Final = 1
 # Notetypes of Anki, by the number of cards that each of their notes has.
 NOTETYPES: Final = {1: "Basic", 2: "Basic (and reversed card)"}
 # From the column `type` on; due long after today, so that syncs find nothing else to do.
-A_CARD_IN_REVIEW: Final = (2, 2, 100_000, 30, 2500, 5, 0, 0, 0, 0, 0, "{}")
+A_CARD_IN_REVIEW: Final = (2, 2, 100_000, 30, 2500, 5, 0, 0, 0, 0, 0, '{"lrt":1600000000}')
 
 Row = tuple[object, ...]
 

@@ -34,19 +34,19 @@ SHORT: Final = Scale(
     slow_rounds=1,
     starts=2,
     users_at_once=(1, 16, 64),
-    load_seconds=3,
-    beside_seconds=6,
+    load_seconds=2,
+    beside_seconds=5,
     scenes=("nothing", "uploads", "logins", "stalled"),
     media_files=200,
 )
 FULL: Final = Scale(
     name="full",
     rounds=11,
-    slow_rounds=5,
+    slow_rounds=3,
     starts=5,
     users_at_once=(1, 4, 16, 64),
     load_seconds=20,
-    beside_seconds=60,
+    beside_seconds=45,
     scenes=("nothing", "uploads", "logins", "slow", "all", "stalled"),
     media_files=500,
 )

@@ -89,6 +89,6 @@ def _values(values: Sequence[float]) -> str:
 
 def _short(value: float) -> str:
     """Return a number with about three digits, and never with an exponent."""
-    if abs(value) >= 100:
+    if abs(value) >= 100 or value == 0:
         return f"{value:.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
