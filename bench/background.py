@@ -3,7 +3,6 @@
 Each function runs in a helper until it is told to end, and returns how much it has done.
 """
 
-import json
 import socket
 import threading
 import time
@@ -15,7 +14,8 @@ from typing import Final
 import zstandard
 
 from bench.helper import Control
-from bench.wire import NO_INPUT, Client, chunk, upload
+from bench.servers import Account
+from bench.wire import NO_INPUT, Client, NotAnswered, chunk, chunks, upload
 
 # Told when the load has begun; what measures waits for it.
 READY: Final = "ready"
@@ -29,7 +29,7 @@ MOST_GUESSES_WAITING: Final = 200
 
 def upload_again_and_again(control: Control, client: Client, packed: Path) -> str:
     """Upload one large collection after the other."""
-    body = packed.read_bytes()
+    body = chunks(packed.read_bytes())
     uploads = 0
     control.send(READY)
     while not control.poll():
@@ -81,9 +81,9 @@ def stall(control: Control, client: Client, connections: int) -> str:
 
 
 def _guess(port: int, name: str, statuses: Counter[int | str]) -> None:
-    body = zstandard.ZstdCompressor().compress(json.dumps({"u": name, "p": "wrong"}).encode())
-    with suppress(OSError):
-        statuses[Client(port).send("hostKey", [body]).status] += 1
+    client = Client(port)
+    with suppress(OSError, NotAnswered):
+        statuses[client.call(client.login_request(Account(name, "wrong"))).status] += 1
 
 
 def _slow_connection(port: int) -> socket.socket:

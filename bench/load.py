@@ -15,13 +15,12 @@ from typing import Final
 from bench.figures import percentile
 from bench.helper import Control
 from bench.prepared_sync import Content, Dialogue, SyncingUser
-from bench.wire import Client, NotAnswered, take_reply
+from bench.wire import RECEIVED_AT_ONCE, Client, NotAnswered, take_reply
 
 # How long an unanswered sync is waited for after the end; then it counts with that time. Clients
 # give up after as long without a byte.
 LONGEST_SYNC: Final = 30.0
 IDLE_TURN: Final = 1.0
-RECEIVED_AT_ONCE: Final = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import zstandard
 
 
 def packed(collection: Path) -> Path:
-    """Return the file with the zstd frame of a collection, as clients upload it."""
+    """Return the file with the zstd frame of a collection, as clients compress it."""
     finished = collection.with_suffix(".zst")
     if not finished.exists():
         unfinished = collection.with_suffix(".unfinished")

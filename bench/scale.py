@@ -22,8 +22,9 @@ class Scale:
     # Under how many users at once the servers are put, and for how long.
     users_at_once: tuple[int, ...]
     load_seconds: float
-    # For how long a user syncs beside others. A whole upload of 200 MB should fit in.
+    # For how long a user syncs beside others: what matters of an upload of 200 MB is its end.
     beside_seconds: float
+    beside_uploads_seconds: float
     scenes: tuple[str, ...]
     media_files: int
 
@@ -32,11 +33,12 @@ SHORT: Final = Scale(
     name="short",
     rounds=3,
     slow_rounds=1,
-    starts=2,
-    users_at_once=(1, 16, 64),
+    starts=1,
+    users_at_once=(1, 64),
     load_seconds=2,
     beside_seconds=5,
-    scenes=("nothing", "uploads", "logins", "stalled"),
+    beside_uploads_seconds=25,
+    scenes=("uploads", "logins"),
     media_files=200,
 )
 FULL: Final = Scale(
@@ -46,7 +48,8 @@ FULL: Final = Scale(
     starts=5,
     users_at_once=(1, 4, 16, 64),
     load_seconds=20,
-    beside_seconds=45,
+    beside_seconds=20,
+    beside_uploads_seconds=90,
     scenes=("nothing", "uploads", "logins", "slow", "all", "stalled"),
     media_files=500,
 )

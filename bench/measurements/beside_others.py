@@ -20,7 +20,7 @@ from bench.results import Metric
 from bench.sample_collections import sample_collection
 from bench.scale import COLLECTION_OF_20_MB, COLLECTION_OF_200_MB
 from bench.servers import Account, Server
-from bench.wire import Client, login, upload
+from bench.wire import Client, chunks, login, upload
 from bench.workbench import Workbench
 
 # Between the beginnings of two syncs; much more than one takes on a server that is left alone.
@@ -56,7 +56,7 @@ def _logins(stage: _Stage) -> Helper:
 
 
 def _slow_download(stage: _Stage) -> Helper:
-    body = packed(sample_collection(COLLECTION_OF_20_MB)).read_bytes()
+    body = chunks(packed(sample_collection(COLLECTION_OF_20_MB)).read_bytes())
     client = login(stage.server, stage.server.new_account())
     upload(client, body)
     return Helper(background.download_slowly, client)
@@ -88,7 +88,8 @@ def _run(bench: Workbench) -> None:
                 started = [helpers.enter_context(burden(stage)) for burden in burdens]
                 for helper in started:
                     helper.receive()
-                _sync(bench, stage, f"beside.{key}", title)
+                seconds = _duration(bench, burdens)
+                _sync(bench, stage, (f"beside.{key}", title), Pace(seconds, INTERVAL))
                 done = ", ".join(map(_last_words, started))
                 if done:
                     bench.recorder.note(f"beside.{key}.{name}", f"{title}, {name}: {done}.")
@@ -100,8 +101,12 @@ def _set(server: Server) -> _Stage:
     return _Stage(server, syncing, login(server, account), account)
 
 
-def _sync(bench: Workbench, stage: _Stage, key: str, title: str) -> None:
-    pace = Pace(bench.scale.beside_seconds, INTERVAL)
+def _duration(bench: Workbench, burdens: tuple[_Burden, ...]) -> float:
+    return bench.scale.beside_uploads_seconds if _uploads in burdens else bench.scale.beside_seconds
+
+
+def _sync(bench: Workbench, stage: _Stage, scene: tuple[str, str], pace: Pace) -> None:
+    key, title = scene
     load = load_of([stage.syncing], prepared_content(), pace)
     name = stage.server.name
     for part, percent in (("p50", 50), ("p99", 99), ("max", 100)):

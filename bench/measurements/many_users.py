@@ -12,7 +12,7 @@ from bench.prepared_sync import Content, content_of
 from bench.results import Metric
 from bench.sample_collections import Recipe, sample_collection
 from bench.servers import Server
-from bench.wire import Client, login, upload
+from bench.wire import Client, chunks, login, upload
 from bench.workbench import Workbench
 
 COLLECTION: Final = Recipe(notes=10_000)
@@ -23,7 +23,7 @@ WARMING_UP_SECONDS: Final = 0.5
 
 def users_with(server: Server, recipe: Recipe, count: int) -> list[Client]:
     """Log users in and give each of them such a collection."""
-    body = packed(sample_collection(recipe)).read_bytes()
+    body = chunks(packed(sample_collection(recipe)).read_bytes())
     clients = [login(server, server.new_account()) for _user in range(count)]
     for client in clients:
         upload(client, body)

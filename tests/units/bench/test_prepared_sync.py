@@ -13,7 +13,7 @@ from bench.packed import packed
 from bench.prepared_sync import Content, content_of
 from bench.sample_collections import Recipe, sample_collection
 from bench.servers import OFFICIAL, OURS, Server
-from bench.wire import Client, login, upload
+from bench.wire import Client, chunks, login, upload
 from tests.support.accounts import Account
 from tests.support.device import Device
 
@@ -47,7 +47,7 @@ def sync_once(client: Client, sent: Content) -> Load:
 def test_a_prepared_sync_reaches_the_users_other_device(server: Server, tmp_path: Path) -> None:
     account = server.new_account()
     client = login(server, account)
-    upload(client, packed(sample_collection(RECIPE)).read_bytes())
+    upload(client, chunks(packed(sample_collection(RECIPE)).read_bytes()))
     other = Device(tmp_path / "other").login(server.url, Account(account.name, account.password))
     other.download()
     sent = dataclasses.replace(content(), notes=content().notes.replace(b"note 3", b"edited 3"))
