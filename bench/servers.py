@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.quick_hash import quick_hash
 from bench.server_process import ServerProcess, unused_port
 from bench.usage import Usage
 from syncserver.control.installation import open_accounts, open_installation
@@ -27,6 +28,7 @@ max_collection_bytes = {largest}MB
 # Passwords are hashed as by default; but guessing shall reach the hashing, and not be turned away.
 login_failures_per_account = 1000000
 login_failures_per_address = 1000000
+{hashing}
 
 [app:main]
 use = egg:syncserver#main
@@ -51,16 +53,22 @@ class _Installation:
     folder: Path
     port: int
     accounts: Sequence[Account]
+    quick_logins: bool
 
 
 class Server(AbstractContextManager["Server"]):
     """A running server with its accounts, of which each `new_account` hands out one."""
 
-    def __init__(self, name: str, folder: Path, *, accounts: int = 1) -> None:
-        """Install and start the server called `name` in a folder of its own."""
+    def __init__(
+        self, name: str, folder: Path, *, accounts: int = 1, quick_logins: bool = False
+    ) -> None:
+        """Install and start the server called `name` in a folder of its own.
+
+        With `quick_logins` passwords are hashed with much less work than by default.
+        """
         folder.mkdir(parents=True)
         people = [Account(f"user{one}", secrets.token_hex(8)) for one in range(accounts)]
-        installation = _Installation(folder, unused_port(), people)
+        installation = _Installation(folder, unused_port(), people, quick_logins)
         self.name = name
         self.port = installation.port
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -94,7 +102,10 @@ class Server(AbstractContextManager["Server"]):
 def _ours(installation: _Installation) -> tuple[list[str], dict[str, str]]:
     config = installation.folder / "server.ini"
     text = _INI.format(
-        folder=installation.folder, largest=LARGEST_UPLOAD_MB, port=installation.port
+        folder=installation.folder,
+        largest=LARGEST_UPLOAD_MB,
+        port=installation.port,
+        hashing="password_hash_memory = 1MiB" if installation.quick_logins else "",
     )
     config.write_text(text, encoding="utf-8")
     with open_accounts(open_installation(config)) as accounts:
@@ -106,14 +117,16 @@ def _ours(installation: _Installation) -> tuple[list[str], dict[str, str]]:
 
 
 def _official(installation: _Installation) -> tuple[list[str], dict[str, str]]:
+    quick = installation.quick_logins
     options = {
+        **({"PASSWORDS_HASHED": "1"} if quick else {}),
         "SYNC_BASE": str(installation.folder / "data"),
         "SYNC_HOST": "127.0.0.1",
         "SYNC_PORT": str(installation.port),
         "MAX_SYNC_PAYLOAD_MEGS": str(LARGEST_UPLOAD_MB),
         **{
-            f"SYNC_USER{number}": f"{account.name}:{account.password}"
-            for number, account in enumerate(installation.accounts, start=1)
+            f"SYNC_USER{number}": f"{one.name}:{quick_hash(one.password) if quick else one.password}"
+            for number, one in enumerate(installation.accounts, start=1)
         },
     }
     command = [sys.executable, "-m", "anki.syncserver"]

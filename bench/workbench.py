@@ -33,17 +33,22 @@ class Workbench:
             yield from (OURS, OFFICIAL) if number % 2 == 0 else (OFFICIAL, OURS)
 
     @contextmanager
-    def both_servers(self, *, accounts: int) -> Iterator[dict[str, Server]]:
+    def both_servers(
+        self, *, accounts: int, quick_logins: bool = False
+    ) -> Iterator[dict[str, Server]]:
         """Start both servers, for measurements that do not care for what was before them."""
         with ExitStack() as running:
             yield {
-                name: running.enter_context(self.server(name, accounts=accounts))
+                name: running.enter_context(
+                    self.server(name, accounts=accounts, quick_logins=quick_logins)
+                )
                 for name in (OURS, OFFICIAL)
             }
 
-    def server(self, name: str, *, accounts: int = 1) -> Server:
+    def server(self, name: str, *, accounts: int = 1, quick_logins: bool = False) -> Server:
         """Start one server, to be used in a `with` statement."""
-        return Server(name, self.new_folder(name), accounts=accounts)
+        folder = self.new_folder(name)
+        return Server(name, folder, accounts=accounts, quick_logins=quick_logins)
 
     def record(self, metric: Metric, server: str, value: float) -> None:
         """Keep one value of one server, in the metric's unit."""

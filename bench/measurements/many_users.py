@@ -44,7 +44,7 @@ def load_of(clients: Sequence[Client], content: Content, pace: Pace) -> Load:
 
 def _run(bench: Workbench) -> None:
     most = max(bench.scale.users_at_once)
-    with bench.both_servers(accounts=most) as servers:
+    with bench.both_servers(accounts=most, quick_logins=True) as servers:
         users = {name: users_with(server, COLLECTION, most) for name, server in servers.items()}
         for at_once in bench.scale.users_at_once:
             for name in bench.turns(bench.scale.slow_rounds):

@@ -18,7 +18,7 @@ def _run(bench: Workbench) -> None:
         with bench.server(name) as server:
             _after_start(bench, server)
     for name in bench.turns(bench.scale.slow_rounds):
-        with bench.server(name, accounts=USERS) as server:
+        with bench.server(name, accounts=USERS, quick_logins=True) as server:
             _after_syncs(bench, server)
 
 
