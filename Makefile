@@ -1,5 +1,7 @@
 # make run    serve in the foreground, with a first user, from nothing but a fresh clone
 # make test   run all tests          make lint   style and types
+# make bench  measure this server beside the official one, in under five minutes
+# make bench-full   the same with more rounds and larger loads; takes about an hour
 # make lock   write requirements/ anew, with the newest versions that pyproject.toml allows
 # make addons build the add-ons for Anki into dist/
 
@@ -13,7 +15,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.10 --no-header --u
 OUR_FILES := pyproject.toml README.md LICENSE \
 	$(shell find syncserver -type f -not -path '*/__pycache__/*')
 
-.PHONY: run install test lint lock addons
+.PHONY: run install test lint bench bench-full lock addons
 
 run: install $(CONFIG)
 	@$(BIN)/syncserver-ctl first-user --config $(CONFIG)
@@ -31,6 +33,12 @@ lint: $(VENV)/installed-dev
 
 addons:
 	@$(PYTHON) addons/build.py
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m bench run
+
+bench-full: $(VENV)/installed-dev
+	$(BIN)/python -m bench run --full
 
 lock: $(VENV)/made
 	$(PIP) install uv

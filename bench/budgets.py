@@ -1,0 +1,35 @@
+"""What has been promised: the largest ratio ours/official (or the smallest, of rates)."""
+
+from typing import Final
+
+BUDGETS: Final[dict[str, float]] = {
+    "sync.none.wall": 1.0,
+    "sync.up.1.wall": 0.9,
+    "sync.up.1.cpu": 0.9,
+    "sync.up.20.wall": 0.9,
+    "sync.up.20.cpu": 0.9,
+    "sync.down.1.wall": 0.9,
+    "sync.down.1.cpu": 0.9,
+    "sync.down.20.wall": 0.9,
+    "sync.down.20.cpu": 0.9,
+    "sync.up.5000.wall": 0.9,
+    "sync.down.5000.wall": 0.9,
+    "transfer.20.up.wall": 0.5,
+    "transfer.200.up.wall": 0.08,
+    "transfer.20.down.wall": 0.7,
+    "transfer.200.down.wall": 0.7,
+    "transfer.200.up.memory": 0.2,
+    "transfer.200.down.memory": 0.2,
+    "users.1.rate": 1.0,
+    "users.16.rate": 1.5,
+    "users.64.rate": 1.5,
+    "users.64.p99": 1.0,
+    "beside.uploads.p99": 0.1,
+    "beside.logins.p99": 0.01,
+    "size.big.wall": 0.5,
+    "size.big.cpu": 0.2,
+    "size.slope": 0.2,
+    "media.up.rate": 1.0,
+    "media.down.rate": 1.0,
+    "memory.users": 1.0,
+}
