@@ -30,6 +30,8 @@ from syncserver.settings import SettingsError
 
 # How long to wait for a free connection, for PostgreSQL to accept one, and for a lock.
 WAIT_SECONDS: Final = 10
+# SQLite's; opening one takes as long as ten look-ups, and each is little more than an open file.
+KEPT_CONNECTIONS: Final = 16
 # Two servers that start at once on one PostgreSQL migrate one after the other; any constant will do.
 MIGRATION_LOCK: Final = 0x416E6B69
 MIGRATION_WAIT_SECONDS: Final = 60
@@ -117,6 +119,7 @@ def _open_sqlite(url: URL) -> Engine:
         url,
         hide_parameters=True,
         pool_timeout=WAIT_SECONDS,
+        pool_size=KEPT_CONNECTIONS,
         # The sqlite3 module shall not begin transactions; _begin_sqlite does.
         connect_args={"isolation_level": None, "timeout": WAIT_SECONDS},
     )
