@@ -185,7 +185,7 @@ def test_a_pool_that_is_used_up_is_passing_trouble(
 ) -> None:
     monkeypatch.setattr(database, "WAIT_SECONDS", 0)
     engine = open_database(f"sqlite:///{tmp_path / 'accounts.db'}")
-    held = [engine.connect() for _ in range(15)]
+    held = [engine.connect() for _ in range(database.KEPT_CONNECTIONS + 10)]
 
     with pytest.raises(ServerBusy, match="accounts"), reading(engine):
         pass
