@@ -1,6 +1,7 @@
 """`applyChanges`: exchange notetypes, decks, deck options, tags and the configuration."""
 
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +15,9 @@ from syncserver.sync.session import SyncSession
 from syncserver.sync.tags import merge_tags
 
 # What libanki derives the day and its turn from, once for as long as a collection is open.
-TIMING_SETTINGS: Final = frozenset({"schedVer", "creationOffset", "localOffset", "rollover"})
+TIMING_SETTINGS: Final = ("schedVer", "creationOffset", "localOffset", "rollover")
+# The core writes the hour of the day's turn into collections that have none; 4 is what none means.
+TIMING_DEFAULTS: Final = {"rollover": msgspec.Raw(b"4")}
 KEYS: Final = {"notetypes": "id", "decks": "id", "deck_config": "id", "tags": "tag"}
 
 
@@ -125,5 +128,9 @@ def _replace_config(
         # As a blob: libanki cannot read the configuration when a value is stored as text.
         [[key, session.server_usn, now, list(bytes(values[key]))] for key in changed],
     )
-    if TIMING_SETTINGS & {*removed, *changed}:
+    if _timing(stored) != _timing(values):
         session.timing_stale = True
+
+
+def _timing(settings: Mapping[str, msgspec.Raw]) -> list[msgspec.Raw | None]:
+    return [settings.get(key, TIMING_DEFAULTS.get(key)) for key in TIMING_SETTINGS]
