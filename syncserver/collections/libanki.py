@@ -245,6 +245,20 @@ def forget_queue(collection: Collection) -> None:
     collection.db.execute("update col set usn = usn where false")
 
 
+def add_reviews(collection: Collection, reviews: Sequence[Sequence[int]]) -> None:
+    """Add reviews to the history as changes for every device: all columns but the usn, in order.
+
+    libanki has no call for that. What could be undone is forgotten.
+    Raises DBError when there is a review of the same time.
+    """
+    assert collection.db is not None  # noqa: S101 - only open collections are given
+    usn = collection.db.scalar("select usn from col")
+    collection.db.executemany(
+        "insert into revlog values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(review_id, card_id, usn, *others) for review_id, card_id, *others in reviews],
+    )
+
+
 def staged_media(collection: Collection) -> tuple[Path, Path]:
     """Return the folder that libanki takes for that of the media, and the file of its index."""
     path = Path(collection.path)
