@@ -32,6 +32,8 @@ from syncserver.media.refusal import MediaRefused
 TYPE_PREFIX: Final = "urn:syncserver:problem:"
 SYNC_RETRY_SECONDS: Final = 5
 BUSY_RETRY_SECONDS: Final = 10
+# What comes with every 401.
+CHALLENGE: Final = ("WWW-Authenticate", 'Bearer realm="API"')
 
 
 class Problem(Exception):
@@ -83,7 +85,7 @@ class Unauthenticated(Problem):
     title = "A valid token is needed."
 
     def __init__(self, detail: str = "", **options: Any) -> None:
-        super().__init__(detail, headers=[("WWW-Authenticate", 'Bearer realm="API"')], **options)
+        super().__init__(detail, headers=[CHALLENGE], **options)
 
 
 class WrongPassword(Problem):
@@ -92,6 +94,9 @@ class WrongPassword(Problem):
     status = 401
     name = "wrong-password"
     title = "Wrong name or password."
+
+    def __init__(self, detail: str = "", *, cause: str | None = None, **_options: Any) -> None:
+        super().__init__(detail, headers=[CHALLENGE], cause=cause)
 
 
 class ScopeTooNarrow(Problem):

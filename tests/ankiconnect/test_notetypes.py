@@ -153,7 +153,7 @@ def test_a_text_is_replaced_in_one_notetype_or_in_all(
     assert anki("findAndReplaceInModels", model={"modelName": "Basic", **wanted}) == 1
     without = {"front": True, "back": False, "css": True}
     assert anki("findAndReplaceInModels", model={"modelName": "", **wanted, **without}) == 0
-    assert anki("findAndReplaceInModels", model={"modelName": "", **wanted}) >= 3
+    assert anki("findAndReplaceInModels", modelName="", **wanted) >= 3
 
     synced(laptop)
     assert "id=reply" in laptop.notetype("Basic")["tmpls"][0]["afmt"]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -43,7 +44,7 @@ class AncestorProgram:
 
     def refused(self, operation: str, data: object = None) -> RestReply:
         """Call an operation, which must not succeed."""
-        path = f"/collection/{self.user}/{operation}"
+        path = f"/collection/{quote(self.user)}/{quote(operation)}"
         reply = self.client.call("POST", path, {} if data is None else data)
         assert reply.status >= 400, reply
         return reply

@@ -63,7 +63,7 @@ class RestClient:
     def collection(self, user: str, operation: str, data: object = None) -> Any:
         """Call one of the ancestor's operations, which must succeed."""
         return self.ok(
-            "POST", f"/collection/{quote(user)}/{operation}", {} if data is None else data
+            "POST", f"/collection/{quote(user)}/{quote(operation)}", {} if data is None else data
         )
 
     def _send(

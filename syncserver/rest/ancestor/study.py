@@ -3,7 +3,7 @@
 import time
 from typing import Any, Final
 
-from anki.cards import CardId
+from anki.cards import Card, CardId
 from anki.collection import Collection
 from anki.scheduler.v3 import CardAnswer, QueuedCards, Scheduler, SchedulingState
 from pydantic import Field
@@ -84,12 +84,11 @@ def next_card_of_deck(
 @handlers.add("collection", "answer_card", scope=Scope.REVIEW)
 def answer_card(collection: Collection, _request: AncestorRequest, data: Answer) -> None:
     """Answer a card, whether it is the next one or not."""
-    started = time.time() if data.timerStarted is None else data.timerStarted
-    press(collection, data.id, data.ease, started)
+    press(collection, data.id, data.ease, data.timerStarted)
 
 
-def press(collection: Collection, card_id: int, ease: int, started: float) -> None:
-    """Answer a card with a button (1 to 4); `started` is when it was shown (seconds).
+def press(collection: Collection, card_id: int, ease: int, shown: float | None = None) -> None:
+    """Answer a card with a button (1 to 4); `shown` is when it was shown (seconds), None for now.
 
     Raises NotFoundError.
     """
@@ -98,12 +97,10 @@ def press(collection: Collection, card_id: int, ease: int, started: float) -> No
     queued = scheduler.get_queued_cards(fetch_limit=1).cards
     if not queued or queued[0].card.id != card.id:
         forget_queue(collection)
-    card.timer_started = started
+    card.timer_started = _shown_at(card, shown)
     answer = scheduler.build_answer(
         card=card, states=scheduling_states(collection, card.id), rating=RATINGS[ease - 1]
     )
-    # A clock that is wrong must not make a time that no device can store.
-    answer.milliseconds_taken = min(max(answer.milliseconds_taken, 0), card.time_limit())
     scheduler.answer_card(answer)
 
 
@@ -112,6 +109,12 @@ def scheduler_of(collection: Collection) -> Scheduler:
     if not isinstance(collection.sched, Scheduler):
         raise Conflict("The collection uses an old scheduler; update it in Anki first.")
     return collection.sched
+
+
+def _shown_at(card: Card, claimed: float | None) -> float:
+    """Return when the card was shown, as far as that can be: not later, nor before its limit."""
+    now = time.time()
+    return now if claimed is None else min(max(claimed, now - card.time_limit() / 1000), now)
 
 
 def _next_card(collection: Collection, options: CardOptions) -> dict[str, Any] | None:

@@ -65,9 +65,9 @@ def update_model_styling(collection: Collection, params: given.NewStyling) -> No
 @actions.add("findAndReplaceInModels", scope=Scope.WRITE)
 def find_and_replace_in_models(collection: Collection, params: given.ReplaceInModels) -> int:
     """Replace a text in notetypes, and return in how many of them it was."""
-    wanted = params.model.modelName
+    wanted = params.modelName
     notetypes = [_copy_of(collection, wanted)] if wanted else deepcopy(collection.models.all())
-    changed = [one for one in notetypes if _replace(one, params.model)]
+    changed = [one for one in notetypes if _replace(one, params)]
     for notetype in changed:
         collection.models.update_dict(notetype)
     return len(changed)
@@ -224,7 +224,7 @@ def _set_of_field(collection: Collection, params: given.OneField, key: str, valu
     collection.models.update_dict(notetype)
 
 
-def _replace(notetype: NotetypeDict, wanted: given.Replacement) -> bool:
+def _replace(notetype: NotetypeDict, wanted: given.ReplaceInModels) -> bool:
     """Replace a text in a notetype that is not stored yet; tell whether it was there."""
     keys = [key for key, use in (("qfmt", wanted.front), ("afmt", wanted.back)) if use]
     places = [(template, key) for template in notetype["tmpls"] for key in keys]

@@ -1,8 +1,8 @@
 """The parameters of the actions that change notetypes."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from syncserver.rest.ankiconnect.actions import Params, Part
 from syncserver.rest.ankiconnect.notetypes import OneModel
@@ -53,8 +53,11 @@ class NewStyling(Params):
     model: Styling
 
 
-class Replacement(Part):
-    """A text and what takes its place in one notetype, or in all, and where."""
+class ReplaceInModels(Params):
+    """A text and what takes its place in one notetype, or in all, and where.
+
+    Documented as an object `model`; newer versions of the add-on take its parts by themselves.
+    """
 
     modelName: str = ""  # noqa: N815 - the add-on's spelling
     findText: str = Field(min_length=1)  # noqa: N815
@@ -63,11 +66,12 @@ class Replacement(Part):
     back: bool = True
     css: bool = True
 
-
-class ReplaceInModels(Params):
-    """A replacement."""
-
-    model: Replacement
+    @model_validator(mode="before")
+    @classmethod
+    def _unwrapped(cls, given: Any) -> Any:
+        if isinstance(given, dict) and isinstance(given.get("model"), dict):
+            return given["model"]
+        return given
 
 
 class OneTemplate(OneModel):

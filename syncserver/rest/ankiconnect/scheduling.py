@@ -165,7 +165,7 @@ def _answers(params: Answers) -> list[Answer]:
 def _answer(collection: Collection, answer: Answer) -> bool:
     if _card(collection, answer.cardId) is None:
         return False
-    press(collection, answer.cardId, answer.ease, time.time())
+    press(collection, answer.cardId, answer.ease)
     return True
 
 
