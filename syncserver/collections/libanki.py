@@ -31,6 +31,8 @@ from syncserver.errors import DiskFull, ServerBusy
 # Words of SQLite and of the operating system for trouble that passes.
 FULL_DISK_SIGNS: Final = ("disk is full", "DiskFull", "No space left")
 PASSING_TROUBLE_SIGNS: Final = ("DatabaseBusy", "database is locked", "already open", "IoFailure")
+# What SQLite says of a search of somebody's that is beyond its limits.
+TOO_COMPLEX_SIGNS: Final = ("pattern too complex", "Expression tree is too large")
 
 # Where libanki looks for media, beside the collection; there are none but during an import.
 STAGED_MEDIA: Final = ".media-staged"
@@ -324,6 +326,8 @@ def _storage_error(message: str) -> Exception:
         return DiskFull("The server's disk is full; nothing was changed.", cause=message)
     if any(sign in message for sign in PASSING_TROUBLE_SIGNS):
         return ServerBusy("The collection cannot be used at the moment.", cause=message)
+    if any(sign in message for sign in TOO_COMPLEX_SIGNS):
+        return Rejected("The search is too complex.")
     if "constraint" in message:
         return Rejected(message)
     return CollectionDamaged(message)

@@ -44,7 +44,16 @@ def test_a_program_can_see_that_somebody_is_there(ours: OurServer) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b"7", b"null", b'{"action": 7}', b'{"action": "version", "params": [1]}'],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"7",
+        b"null",
+        b'{"action": 7}',
+        b'{"action": "version", "params": [1]}',
+        b'{"action": "\\ud800"}',
+    ],
 )
 def test_what_is_no_request_gets_an_error(anki: Program, body: bytes) -> None:
     answer = anki.send(body).json

@@ -9,6 +9,7 @@ from anki.errors import UndoEmpty
 from syncserver.accounts.scopes import Scope
 from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
 from syncserver.rest.ankiconnect.actions import Actions, Search
+from syncserver.rest.ankiconnect.texts import without_isolates
 from syncserver.rest.call import Call
 from syncserver.rest.importing import written_file
 from syncserver.rest.problems import Conflict
@@ -73,4 +74,4 @@ def _problems(path: Path) -> str:
         report, sound = copy.objects.fix_integrity()
     finally:
         copy.close()
-    return "" if sound else report
+    return "" if sound else without_isolates(report)

@@ -21,9 +21,13 @@ MOST_REVIEWS: Final = 100_000
 REVIEWS_SQL: Final = "select id, cid, usn, ease, ivl, lastIvl, factor, time, type from revlog"
 REVIEW_NAMES: Final = ("id", "usn", "ease", "ivl", "lastIvl", "factor", "time", "type")
 
+Time = Annotated[int, Field(ge=1, lt=2**53)]
+Button = Annotated[int, Field(ge=0, le=4)]  # 0 stands for a change by hand
+Kind = Annotated[int, Field(ge=0, le=5)]
 Integer = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Count = Annotated[int, Field(ge=0, lt=2**31)]
 # Time (ms), card, usn, button, new and last interval, factor (per mille), time taken (ms), kind.
-Review = tuple[Id, Id, Integer, Integer, Integer, Integer, Integer, Integer, Integer]
+Review = tuple[Time, Time, int, Button, Integer, Integer, Count, Count, Kind]
 
 
 class Since(OneDeck):
