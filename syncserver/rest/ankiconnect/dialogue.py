@@ -4,7 +4,7 @@ Up to version 4 of its API, which is meant when a request names none, the bare r
 errors have one form in all versions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
@@ -17,7 +17,13 @@ from syncserver.rest.access import bearer_of
 from syncserver.rest.ankiconnect.actions import Action, Actions, Part
 from syncserver.rest.arguments import validated
 from syncserver.rest.call import Call
-from syncserver.rest.problems import FullSyncNeeded, Problem, Unauthenticated, problem_of
+from syncserver.rest.problems import (
+    FullSyncNeeded,
+    Problem,
+    SyncInProgress,
+    Unauthenticated,
+    problem_of,
+)
 from syncserver.services import Services
 from syncserver.wsgi.request_chain import RequestContext
 
@@ -43,6 +49,13 @@ class Envelope(Part):
     key: str | None = Field(default=None, repr=False)
 
 
+@dataclass(slots=True)
+class Patience:
+    """Whether an action has waited for a device's sync in vain: the others then do not wait too."""
+
+    is_over: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Dialogue:
     """The HTTP request in which actions are asked for, one or, by `multi`, several."""
@@ -53,6 +66,7 @@ class Dialogue:
     actions: Actions
     key: str | None = None
     level: int = 0
+    patience: Patience = field(default_factory=Patience)
 
     def answer(self, asked: Any) -> Any:
         """Do what a request asks for, and return what is answered. Raises nothing."""
@@ -73,6 +87,8 @@ class Dialogue:
             log.error(events.REQUEST_FAILED, exc_info=error)
             text = f"the server failed; its log says more under {self.context.request_id}"
             return {"result": None, "error": text}
+        if isinstance(problem, SyncInProgress):
+            self.patience.is_over = True
         if problem.cause:
             self.context.bind(cause=problem.cause)
         return {"result": None, "error": _text(problem)}
@@ -88,9 +104,12 @@ class Dialogue:
             self.actions,
             envelope.key or self.key,
             self.level + 1,
+            self.patience,
         )
         call = Call(self.services, self.context, self.request, inner.bearer(action), action.name)
         params = validated(action.params, envelope.params or {})
+        if self.patience.is_over and action.scope is not None:
+            raise SyncInProgress
         return _call(action, {"call": call, "params": params, "dialogue": inner})
 
     def bearer(self, action: Action) -> Bearer | None:

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from pydantic import Field
+
 from syncserver.rest.access import ANY
 from syncserver.rest.ankiconnect.actions import Actions, Params
 from syncserver.rest.ankiconnect.dialogue import MOST_LEVELS, Dialogue
@@ -11,6 +13,7 @@ from syncserver.rest.problems import Invalid
 actions: Final = Actions()
 
 API_VERSION: Final = 6
+MOST_ACTIONS: Final = 10_000
 PERMISSION: Final = "requestPermission"
 
 
@@ -30,7 +33,7 @@ class Profile(Params):
 class Several(Params):
     """Requests, each as if it came alone."""
 
-    actions: list[Any]
+    actions: list[Any] = Field(max_length=MOST_ACTIONS)
 
 
 @actions.add(PERMISSION, scope=None)
