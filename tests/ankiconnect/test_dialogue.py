@@ -228,6 +228,12 @@ def test_a_foreign_page_learns_that_it_has_no_permission(ours: OurServer) -> Non
     assert permission(ours.url, origin) == ("denied", origin)
 
 
+def test_a_foreign_page_cannot_read_the_answer_to_what_is_no_request(ours: OurServer) -> None:
+    reply = Program(ours.url, "").send([], headers={"Origin": "https://foreign.example"})
+    assert reply.json["error"]
+    assert "access-control-allow-origin" not in reply.headers
+
+
 def test_a_foreign_page_cannot_read_anything_else(anki: Program) -> None:
     asked = {"action": "deckNames", "version": 6, "key": anki.key}
     reply = anki.send(asked, headers={"Origin": "https://foreign.example"})

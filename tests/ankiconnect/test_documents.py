@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from syncserver.rest.ankiconnect.actions import Actions
 from syncserver.rest.ankiconnect.endpoint import all_actions
 from tests.ankiconnect.conftest import Program
 from tests.units.test_docs import table
@@ -30,6 +31,14 @@ def test_every_action_is_listed_with_its_scope() -> None:
     assert listed == {
         action.name: action.scope.value if action.scope else "none" for action in actions
     }
+
+
+def test_an_action_is_declared_once() -> None:
+    actions = Actions()
+    declare = actions.add("version")
+    declare(lambda: 1)
+    with pytest.raises(ValueError, match="version"):
+        declare(lambda: 2)
 
 
 def test_states_are_the_three_that_are_explained() -> None:

@@ -120,6 +120,24 @@ def test_a_file_that_is_too_large_is_refused(new_server: Callable[..., OurServer
     assert program("addNotes", notes=[basic("x", audio=audio), basic("y")])[0] is None
 
 
+def test_a_mistake_of_the_server_is_told_by_the_number_of_its_log(
+    new_server: Callable[..., OurServer],
+) -> None:
+    server = new_server()
+    account = server.new_account()
+    program = Program(server.url, server.new_token(account))
+    program("storeMediaFile", filename="a.mp3", data=encoded(b"x"))
+    server.stop()
+    (server.user_folder(account) / "media.db").write_bytes(b"no database" * 1000)
+    server.start()
+
+    error = program.error("retrieveMediaFile", filename="a.mp3")
+
+    assert error.startswith("the server failed; its log says more under ")
+    assert error.split()[-1] in server.log()
+    assert "media.db" not in error
+
+
 # URLs
 
 

@@ -128,6 +128,7 @@ def test_sides_of_templates_are_changed(
     anki: Program, laptop: Device, all_sides_agree: AllSidesAgree
 ) -> None:
     templates = {"Card 1": {"Front": "{{Front}}?"}, "no such card": {"Front": "x"}}
+    templates["Card 1"]["no such side"] = "x"
     assert anki("updateModelTemplates", model={"name": "Basic", "templates": templates}) is None
 
     synced(laptop)

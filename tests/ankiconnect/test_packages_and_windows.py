@@ -1,6 +1,8 @@
 """Packages of decks, and those actions that need a window on a desktop."""
 
 import base64
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from syncserver.accounts.scopes import Scope
 from tests.ankiconnect.conftest import NewAnki, Program, basic, synced
 from tests.conftest import AllSidesAgree, NewDevice
 from tests.support.device import GOOD, Device
+from tests.support.our_server import OurServer
 
 WINDOW_ONLY = (
     *("guiSelectCard", "guiSelectNote", "guiSelectedNotes", "guiAddCards", "guiEditNote"),
@@ -93,6 +96,18 @@ def test_what_is_no_package_is_refused(anki: Program) -> None:
     assert anki.error("exportPackage", deck="nothing") == "deck was not found: nothing"
 
 
+def test_a_package_that_is_larger_than_a_request_may_be_is_refused(
+    new_server: Callable[..., OurServer],
+) -> None:
+    server = new_server(max_request_bytes=20_000)
+    program = Program(server.url, server.new_token(server.new_account()))
+    for number in range(4):
+        content = base64.b64encode(os.urandom(8000)).decode()
+        sound = {"filename": f"{number}.mp3", "data": content, "fields": ["Back"]}
+        program("addNote", note=basic(f"{number}", audio=sound))
+    assert "20000 bytes" in program.error("exportPackage", deck="Default")
+
+
 # Windows
 
 
@@ -152,3 +167,17 @@ def test_the_check_needs_no_more_than_reading(laptop: Device, new_anki: NewAnki)
 @pytest.mark.parametrize("action", WINDOW_ONLY)
 def test_actions_that_need_a_window_are_not_supported(anki: Program, action: str) -> None:
     assert anki.error(action) == "unsupported action"
+
+
+def test_a_damaged_file_is_told_as_such(new_server: Callable[..., OurServer]) -> None:
+    server = new_server()
+    account = server.new_account()
+    program = Program(server.url, server.new_token(account))
+    program("addNotes", notes=[basic(f"note {number}") for number in range(500)])
+    server.stop()
+    stored = server.stored_collection(account)
+    content = stored.read_bytes()
+    stored.write_bytes(content[: len(content) // 2] + b"x" * (len(content) // 2))
+    server.start()
+
+    assert program.error("guiCheckDatabase") == "the file of the collection is damaged"

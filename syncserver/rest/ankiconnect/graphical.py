@@ -56,20 +56,20 @@ def gui_check_database(call: Call) -> bool:
     that on a device.
     """
     with written_file(call, call.user, b"") as path:
-        with call.services.collections.borrow(call.user.folder) as lease:
-            lease.collection.execute("vacuum into ?", str(path))
-        problems = _problems(path)
+        try:
+            with call.services.collections.borrow(call.user.folder) as lease:
+                lease.collection.execute("vacuum into ?", str(path))
+            problems = _problems(path)
+        except CollectionDamaged as damage:
+            raise Conflict("the file of the collection is damaged", cause=str(damage)) from None
     if problems:
         raise Conflict(f"use Check Database on a device, and sync it: {problems}")
     return True
 
 
 def _problems(path: Path) -> str:
-    """Return what is wrong with a private copy, nothing if it is sound."""
-    try:
-        copy = LibankiCollection(path)
-    except CollectionDamaged as problem:
-        return str(problem)
+    """Return what is wrong with a private copy, nothing if it is sound. Raises CollectionDamaged."""
+    copy = LibankiCollection(path)
     try:
         report, sound = copy.objects.fix_integrity()
     finally:
