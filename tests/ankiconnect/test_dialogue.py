@@ -75,6 +75,16 @@ def test_without_a_valid_key_nothing_is_done(anki: Program, key: str | None) -> 
     assert reply.json == {"result": None, "error": KEY_NEEDED}
 
 
+def test_keys_are_in_no_log(anki: Program, ours: OurServer) -> None:
+    anki("deckNames")
+    wrong = {"action": "deckNames", "key": "a-wrong-key-in-the-log"}
+    anki.send(wrong)
+    anki.send({**wrong, "key": ["a-wrong-key-in-the-log"]})
+    anki.error("multi", actions=wrong)
+    assert anki.key not in ours.log()
+    assert "a-wrong-key-in-the-log" not in ours.log()
+
+
 def test_an_expired_key_is_none(ours: OurServer, account: Account) -> None:
     past = datetime.now(timezone.utc) - timedelta(minutes=1)
     program = Program(ours.url, ours.new_token(account, Scope.READ, past))
