@@ -141,13 +141,16 @@ def test_a_mistake_of_the_server_is_told_by_the_number_of_its_log(
 # URLs
 
 
+FILES = {"/cat.png": PICTURE, "/large.png": bytes(1000)}
+
+
 class Files(http.server.BaseHTTPRequestHandler):
-    """A host that has one file."""
+    """A host that has some files."""
 
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/cat.png" else 404)
+        self.send_response(200 if self.path in FILES else 404)
         self.end_headers()
-        self.wfile.write(PICTURE)
+        self.wfile.write(FILES.get(self.path, b""))
 
     def log_message(self, *_arguments: object) -> None:
         pass
@@ -179,6 +182,18 @@ def test_files_are_fetched_from_hosts_that_the_operator_allows(
     assert fields["Back"]["value"] == '<img src="cat.png">'
     missing = {"filename": "dog.png", "url": f"http://{host}/dog.png"}
     assert "404" in program.error("storeMediaFile", **missing)
+
+
+def test_a_request_fetches_no_more_than_it_may_bring_itself(
+    host: str, new_server: Callable[..., OurServer]
+) -> None:
+    server = new_server(import_url_hosts=host, max_request_bytes=2500)
+    program = Program(server.url, server.new_token(server.new_account()))
+    picture = {"filename": "c.png", "url": f"http://{host}/large.png", "fields": ["Back"]}
+
+    notes = program("addNotes", notes=[basic(front, picture=picture) for front in "abc"])
+
+    assert [note is None for note in notes] == [False, False, True]
 
 
 def test_files_are_fetched_from_no_other_host(anki: Program, host: str) -> None:

@@ -13,6 +13,7 @@ from syncserver.rest.ankiconnect.actions import Actions, Params
 from syncserver.rest.ankiconnect.attachments import Attachments, File, attach, fetched
 from syncserver.rest.ankiconnect.duplicates import DuplicateOptions, is_duplicate, is_empty
 from syncserver.rest.ankiconnect.finding import deck_named, notetype_named
+from syncserver.rest.ankiconnect.media_files import Allowance, allowance_of
 from syncserver.rest.ankiconnect.tags import TagList, tag_list
 from syncserver.rest.ankiconnect.texts import set_fields
 from syncserver.rest.call import Call
@@ -51,7 +52,7 @@ class NewNotes(Params):
 @actions.add("addNote", scope=Scope.ADD)
 def add_note(call: Call, params: OneNewNote) -> int:
     """Add a note with its cards, and return its id."""
-    files = fetched(call, params.note)
+    files = fetched(call, params.note, allowance_of(call))
     with call.changing() as collection:
         return _add(call, collection, params.note, files)
 
@@ -59,7 +60,8 @@ def add_note(call: Call, params: OneNewNote) -> int:
 @actions.add("addNotes", scope=Scope.ADD)
 def add_notes(call: Call, params: NewNotes) -> list[int | None]:
     """Add notes, and return their ids, None for each that could not be added."""
-    prepared = [(note, _fetched_or_none(call, note)) for note in params.notes]
+    allowance = allowance_of(call)
+    prepared = [(note, _fetched_or_none(call, note, allowance)) for note in params.notes]
     with call.changing() as collection:
         return [
             None if files is None else _add_or_none(call, collection, note, files)
@@ -128,9 +130,9 @@ def _add(call: Call, collection: Collection, new: NewNote, files: list[File]) ->
     return note.id
 
 
-def _fetched_or_none(call: Call, note: NewNote) -> list[File] | None:
+def _fetched_or_none(call: Call, note: NewNote, allowance: Allowance) -> list[File] | None:
     try:
-        return fetched(call, note)
+        return fetched(call, note, allowance)
     except (Problem, MediaRefused):
         return None
 

@@ -10,7 +10,7 @@ from anki.notes import Note
 from pydantic import Field
 
 from syncserver.rest.ankiconnect.actions import Part
-from syncserver.rest.ankiconnect.media_files import Source, content_of, store
+from syncserver.rest.ankiconnect.media_files import Allowance, Source, content_of, store
 from syncserver.rest.ankiconnect.texts import set_fields
 from syncserver.rest.call import Call
 
@@ -41,12 +41,12 @@ class File:
     is_picture: bool
 
 
-def fetched(call: Call, attachments: Attachments) -> list[File]:
+def fetched(call: Call, attachments: Attachments, allowance: Allowance) -> list[File]:
     """Return what is attached, without what is to be left out. Raises what `content_of` does."""
     files = []
     for given in (attachments.audio, attachments.video, attachments.picture):
         for attachment in _listed(given):
-            content = content_of(call, attachment)
+            content = content_of(call, attachment, allowance)
             if content is not None:
                 files.append(File(attachment, content, given is attachments.picture))
     return files

@@ -9,7 +9,7 @@ from syncserver.media.archive import UploadedChange
 from syncserver.media.library import Library
 from syncserver.media.upload import Staged, apply_upload
 from syncserver.rest.ankiconnect.actions import Actions, Params
-from syncserver.rest.ankiconnect.media_files import Source, content_of, store
+from syncserver.rest.ankiconnect.media_files import Source, allowance_of, content_of, store
 from syncserver.rest.call import Call
 
 actions: Final = Actions()
@@ -34,7 +34,7 @@ class Pattern(Params):
 @actions.add("storeMediaFile", scope=Scope.ADD)
 def store_media_file(call: Call, params: Store) -> str | None:
     """Store a file, and return the name it got, None if `skipHash` left it out."""
-    content = content_of(call, params)
+    content = content_of(call, params, allowance_of(call))
     return None if content is None else store(call, params, content)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -14,6 +15,7 @@ from syncserver.rest.call import Call
 from syncserver.rest.fetch import fetch
 from syncserver.rest.media_store import store_bytes
 from syncserver.rest.problems import Invalid
+from syncserver.settings import Settings
 
 # Characters that some device's file system does not take; clients drop them too.
 IMPOSSIBLE: Final = re.compile(r'[\x00-\x1f\[\]<>:"?*^|]')
@@ -31,18 +33,35 @@ class Source(Part):
     deleteExisting: bool | None = None  # noqa: N815
 
 
-def content_of(call: Call, source: Source) -> bytes | None:
+@dataclass(slots=True)
+class Allowance:
+    """How many bytes a request may still have fetched from elsewhere: they are held in memory."""
+
+    left: int
+
+    def fetch(self, settings: Settings, url: str) -> bytes:
+        """Return what a URL has. Raises what `fetch` does."""
+        content = fetch(settings, url, min(settings.max_media_file_bytes, self.left))
+        self.left -= len(content)
+        return content
+
+
+def allowance_of(call: Call) -> Allowance:
+    """Return what one request may have fetched: as much as it may bring itself."""
+    return Allowance(call.services.settings.max_request_bytes)
+
+
+def content_of(call: Call, source: Source, allowance: Allowance) -> bytes | None:
     """Return the content, None if it is the one that `skipHash` (MD5) says to leave out.
 
     Raises Invalid for paths, wrong data, hosts that are not allowed, and what `fetch` does.
     """
-    settings = call.services.settings
     if source.data is not None:
         content = decoded(source.data)
     elif source.path is not None:
         raise Invalid(f"{NO_PATHS}: send data or a url")
     elif source.url is not None:
-        content = fetch(settings, source.url, settings.max_media_file_bytes)
+        content = allowance.fetch(call.services.settings, source.url)
     else:
         raise Invalid("a file needs data or a url")
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -12,6 +12,7 @@ from syncserver.accounts.scopes import Scope
 from syncserver.rest.ankiconnect.actions import Actions, Id, Notes, Params, Part, Search
 from syncserver.rest.ankiconnect.attachments import Attachments, attach, fetched
 from syncserver.rest.ankiconnect.finding import id_list, notetype_named, rows
+from syncserver.rest.ankiconnect.media_files import allowance_of
 from syncserver.rest.ankiconnect.tags import TagList, tag_list
 from syncserver.rest.ankiconnect.texts import set_fields, shown_fields
 from syncserver.rest.call import Call
@@ -144,7 +145,7 @@ def _info(call: Call, collection: Collection, note_id: NoteId) -> dict[str, Any]
 
 
 def _update(call: Call, update: Update) -> None:
-    files = fetched(call, update)
+    files = fetched(call, update, allowance_of(call))
     with call.changing(allow_full_sync=False) as collection:
         try:
             note = collection.get_note(NoteId(update.id))
