@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 from syncserver.errands.channel import ErrandListener
 from syncserver.rest.ancestor.endpoint import collection_view, list_view
+from syncserver.rest.ankiconnect.endpoint import ankiconnect_view
 from syncserver.rest.endpoint import rest_view
 from syncserver.rest.resources import api_operations
 from syncserver.services import Services, services_for
@@ -26,7 +27,10 @@ from syncserver.wsgi.request_chain import Environ, RequestChain, StartResponse, 
 from syncserver.wsgi.sync_endpoint import sync_view
 
 SLASHES: Final = re.compile("/{2,}")
-DEFAULT_MOUNTS: Final = ("/sync", "/msync", "/api", "/collection", "/list_collections", "/")
+DEFAULT_MOUNTS: Final = (
+    *("/sync", "/msync", "/api", "/collection", "/list_collections"),
+    *("/ankiconnect", "/"),
+)
 
 
 class WsgiApp(Protocol):
@@ -117,6 +121,12 @@ def make_list_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
     return _app(services, proxies, list_view(services, proxies))
 
 
+def make_ankiconnect_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
+    """Make the app of AnkiConnect's API, to be mounted at /ankiconnect."""
+    services, proxies = _shared(global_conf, local_conf)
+    return _app(services, proxies, ankiconnect_view(services, proxies))
+
+
 def make_pages_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
     """Make the app of the set-up page and of /health, to be mounted at /."""
     services, proxies = _shared(global_conf, local_conf)
@@ -131,6 +141,7 @@ def make_root_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
         make_rest_app,
         make_collection_app,
         make_list_app,
+        make_ankiconnect_app,
         make_pages_app,
     )
     return Mount(

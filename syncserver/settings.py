@@ -147,6 +147,10 @@ class Settings(BaseModel):
         default=(),
         description="Hosts from which the API may fetch files that are imported.",
     )
+    ankiconnect_schema_changes: bool = Field(
+        default=False,
+        description="Let AnkiConnect's actions force every device into a full sync.",
+    )
     api_wait: Seconds = Field(
         default=20, description="Seconds a call of the API waits for a device's sync to end."
     )

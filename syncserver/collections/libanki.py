@@ -31,6 +31,8 @@ from syncserver.errors import DiskFull, ServerBusy
 # Words of SQLite and of the operating system for trouble that passes.
 FULL_DISK_SIGNS: Final = ("disk is full", "DiskFull", "No space left")
 PASSING_TROUBLE_SIGNS: Final = ("DatabaseBusy", "database is locked", "already open", "IoFailure")
+# What SQLite says of a search of somebody's that is beyond its limits.
+TOO_COMPLEX_SIGNS: Final = ("pattern too complex", "Expression tree is too large")
 
 # Where libanki looks for media, beside the collection; there are none but during an import.
 STAGED_MEDIA: Final = ".media-staged"
@@ -255,6 +257,20 @@ def forget_queue(collection: Collection) -> None:
     collection.db.execute("update col set usn = usn where false")
 
 
+def add_reviews(collection: Collection, reviews: Sequence[Sequence[int]]) -> None:
+    """Add reviews to the history as changes for every device: all columns but the usn, in order.
+
+    libanki has no call for that. What could be undone is forgotten.
+    Raises DBError when there is a review of the same time.
+    """
+    assert collection.db is not None  # noqa: S101 - only open collections are given
+    usn = collection.db.scalar("select usn from col")
+    collection.db.executemany(
+        "insert into revlog values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(review_id, card_id, usn, *others) for review_id, card_id, *others in reviews],
+    )
+
+
 def staged_media(collection: Collection) -> tuple[Path, Path]:
     """Return the folder that libanki takes for that of the media, and the file of its index."""
     path = Path(collection.path)
@@ -310,6 +326,8 @@ def _storage_error(message: str) -> Exception:
         return DiskFull("The server's disk is full; nothing was changed.", cause=message)
     if any(sign in message for sign in PASSING_TROUBLE_SIGNS):
         return ServerBusy("The collection cannot be used at the moment.", cause=message)
+    if any(sign in message for sign in TOO_COMPLEX_SIGNS):
+        return Rejected("The search is too complex.")
     if "constraint" in message:
         return Rejected(message)
     return CollectionDamaged(message)

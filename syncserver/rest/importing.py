@@ -105,7 +105,7 @@ def import_package(call: Call, user: User, path: Path, *, with_scheduling: bool)
         package_path=str(path), options=ImportAnkiPackageOptions(with_scheduling=with_scheduling)
     )
     stored = call.services.media.library(user.folder).folder.files
-    with call.changing(user) as collection, _staged(collection, stored, names) as staged:
+    with call.changing(user) as collection, lent_media(collection, stored, names) as staged:
         imported = _counted(collection.import_anki_package(request))
         # Before the notes are committed: a file that nobody needs is better than one that is
         # missing.
@@ -175,7 +175,9 @@ def _stamp_as_new(path: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Staged:
+class LentMedia:
+    """The folder in which libanki looks for media, and which of them were the user's before."""
+
     folder: Path
     before: frozenset[str]
 
@@ -186,7 +188,7 @@ class _Staged:
 
 
 @contextmanager
-def _staged(collection: Collection, stored: Path, names: list[str]) -> Iterator[_Staged]:
+def lent_media(collection: Collection, stored: Path, names: list[str]) -> Iterator[LentMedia]:
     """Give libanki the user's media of these names, and nothing of the folder afterwards."""
     folder, index = staged_media(collection)
     shutil.rmtree(folder, ignore_errors=True)
@@ -196,7 +198,7 @@ def _staged(collection: Collection, stored: Path, names: list[str]) -> Iterator[
         present = [name for name in names if is_possible_name(name) and (stored / name).exists()]
         for name in present:
             atomic_files.lend(stored / name, folder / name)
-        yield _Staged(folder, frozenset(present))
+        yield LentMedia(folder, frozenset(present))
     finally:
         shutil.rmtree(folder)
         index.unlink(missing_ok=True)

@@ -184,7 +184,6 @@ def test_a_collection_package_may_be_the_beginning(
         {"filetype": "apkg", "data": in_base64(b"no zip")},
         {"filetype": "apkg", "data": ""},
         {"filetype": "colpkg", "data": in_base64(b"no zip"), "allow_full_sync": True},
-        {"filetype": "csv", "data": "a\udc80b"},
         {"filetype": "csv", "data": "", "encoding": "rot13"},
     ],
 )
@@ -321,3 +320,9 @@ def test_a_package_that_unpacks_to_more_than_a_collection_is_refused(
 def test_a_request_that_is_too_large_is_refused(fetcher: AncestorProgram) -> None:
     reply = fetcher.refused("import_file", {"filetype": "csv", "data": "x" * 2_000_000})
     assert (reply.status, reply.problem) == (413, "too-large")
+
+
+def test_half_characters_are_no_text(old: AncestorProgram, laptop: Device) -> None:
+    reply = old.refused("import_file", {"filetype": "csv", "data": "a\udc80b"})
+    assert (reply.status, reply.problem) == (400, "malformed")
+    assert old("add_note", {"model": "Basic", "fields": {"Front": "🦉"}})

@@ -89,7 +89,7 @@ def python_with(anki: OldAnki) -> Path:
 def _make(anki: OldAnki) -> Path | NotInstallable:
     """Make the environment unless it exists; a failure is remembered and not tried again."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = _cache_folder() / f"{anki.package}-{anki.version}-python-{python}"
+    folder = cache_folder() / f"{anki.package}-{anki.version}-python-{python}"
     with _locked(folder.with_name(f"{folder.name}.lock")):
         try:
             if not _is_finished(anki, folder):
@@ -132,7 +132,7 @@ def _python_in(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
     return Path(os.environ.get(FOLDER_VARIABLE) or DEFAULT_FOLDER).expanduser().absolute()
 
 

@@ -78,8 +78,8 @@ def _shown(card: Card) -> dict[str, Any]:
     return {
         "isEmpty": _is_empty(card.note(), card),
         "css": output.css,
-        "question": _with_sounds(output.question_text, output.question_av_tags),
-        "answer": _with_sounds(output.answer_text, output.answer_av_tags),
+        "question": with_sounds(output.question_text, output.question_av_tags),
+        "answer": with_sounds(output.answer_text, output.answer_av_tags),
     }
 
 
@@ -87,7 +87,7 @@ def _is_empty(note: Note, card: Card) -> bool:
     return not note.cloze_numbers_in_fields() and not card.question().strip()
 
 
-def _with_sounds(html: str, tags: Sequence[object]) -> str:
+def with_sounds(html: str, tags: Sequence[object]) -> str:
     """Put [sound:...] back, which libanki has replaced by a number of its own."""
 
     def sound(place: re.Match[str]) -> str:

@@ -90,18 +90,11 @@ def _content(request: AncestorRequest, data: File) -> bytes:
         return fetch(settings, data.url, settings.max_request_bytes)
     text = data.data or ""
     if data.filetype in TEXTS and data.encoding != "base64":
-        return _encoded(text)
+        return text.encode()
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise Invalid("The data are not base64.") from None
-
-
-def _encoded(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise Invalid("The data are not Unicode.") from None
 
 
 def _import_text(request: AncestorRequest, data: File, path: Path) -> dict[str, Any]:

@@ -84,16 +84,22 @@ def next_card_of_deck(
 @handlers.add("collection", "answer_card", scope=Scope.REVIEW)
 def answer_card(collection: Collection, _request: AncestorRequest, data: Answer) -> None:
     """Answer a card, whether it is the next one or not."""
+    press(collection, data.id, data.ease, data.timerStarted)
+
+
+def press(collection: Collection, card_id: int, ease: int, shown: float | None = None) -> None:
+    """Answer a card with a button (1 to 4); `shown` is when it was shown (seconds), None for now.
+
+    Raises NotFoundError.
+    """
     scheduler = scheduler_of(collection)
-    card = collection.get_card(CardId(data.id))
+    card = collection.get_card(CardId(card_id))
     queued = scheduler.get_queued_cards(fetch_limit=1).cards
     if not queued or queued[0].card.id != card.id:
         forget_queue(collection)
-    card.timer_started = _shown_at(card, data.timerStarted)
+    card.timer_started = _shown_at(card, shown)
     answer = scheduler.build_answer(
-        card=card,
-        states=scheduling_states(collection, card.id),
-        rating=RATINGS[data.ease - 1],
+        card=card, states=scheduling_states(collection, card.id), rating=RATINGS[ease - 1]
     )
     scheduler.answer_card(answer)
 
