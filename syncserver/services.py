@@ -20,6 +20,7 @@ from syncserver.collections import data_root_lock
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder, remove_stray_files
 from syncserver.collections.lease import Collections
 from syncserver.errors import SyncConflict
+from syncserver.free_memory import return_free_memory
 from syncserver.media.batch import drop_stray_batches
 from syncserver.media.folders import MediaFolder
 from syncserver.media.library import Libraries
@@ -116,8 +117,7 @@ class Services:
         next_flush = time.monotonic() + FLUSH_SECONDS
         while not self._stopping.wait(HOUSEKEEPING_SECONDS):
             try:
-                self.collections.tidy()
-                self.media.tidy()
+                self._close_what_is_idle()
                 self._purge_removed_users()
                 if time.monotonic() >= next_flush:
                     next_flush = time.monotonic() + FLUSH_SECONDS
@@ -126,6 +126,11 @@ class Services:
                 # Whatever it was, the next round may succeed, and without rounds nothing would
                 # ever be rolled back or closed.
                 log.exception(events.HOUSEKEEPING_FAILED)
+
+    def _close_what_is_idle(self) -> None:
+        if self.collections.tidy():
+            return_free_memory()
+        self.media.tidy()
 
     def _flush_uses(self) -> None:
         self.host_keys.flush_uses()

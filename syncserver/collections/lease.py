@@ -244,19 +244,13 @@ class Collections:
         with self._slots_lock:
             self._slots.pop(folder, None)
 
-    def tidy(self) -> None:
+    def tidy(self) -> int:
         """Roll silent syncs back, close idle collections and those beyond the limit.
 
-        Never waits for a slot that is in use.
+        Returns how many were closed. Never waits for a slot that is in use.
         """
-        now = time.monotonic()
-        for slot in self._all_slots():
-            reservation = slot.reservation
-            if reservation and now - reservation.last_heard >= self._settings.sync_timeout:
-                self._close_if_free(slot, events.SYNC_TIMED_OUT)
-            elif not reservation and now - slot.last_used >= self._settings.idle_close:
-                self._close_if_free(slot)
-        self._close_beyond_limit()
+        closed = sum(self._close_if(slot, self._is_overdue) for slot in self._all_slots())
+        return closed + self._close_beyond_limit()
 
     def close(self, wait_seconds: float) -> None:
         """Roll every unfinished sync back and close every collection, for the server's end."""
@@ -320,26 +314,34 @@ class Collections:
                     slot.reservation.last_heard = slot.last_used
                 slot.condition.notify_all()
 
-    def _close_if_free(self, slot: Slot, event: str | None = None) -> None:
+    def _close_if(self, slot: Slot, due: Callable[[Slot], bool]) -> bool:
+        """Close a slot that nobody uses and that is `due`; return whether it was."""
         with slot.condition:
-            if slot.busy:
-                return
+            # Asked only now: until this moment a sync may have begun.
+            if slot.busy or not due(slot):
+                return False
             slot.busy = True
         with self._owned(slot):
-            if event is not None:
-                log.warning(event, folder=slot.folder.path.name)
+            if slot.reservation is not None:
+                log.warning(events.SYNC_TIMED_OUT, folder=slot.folder.path.name)
             slot.close()
             slot.committed = None
+        return True
 
-    def _close_beyond_limit(self) -> None:
-        idle = [
-            slot
-            for slot in self._all_slots()
-            if slot.collection is not None and slot.reservation is None
-        ]
-        idle.sort(key=lambda slot: slot.last_used)
-        for slot in idle[: max(0, len(idle) - self._settings.max_open_collections)]:
-            self._close_if_free(slot)
+    def _is_overdue(self, slot: Slot) -> bool:
+        now = time.monotonic()
+        if slot.reservation is not None:
+            return now - slot.reservation.last_heard >= self._settings.sync_timeout
+        return _is_idle(slot) and now - slot.last_used >= self._settings.idle_close
+
+    def _close_beyond_limit(self) -> int:
+        idle = sorted(filter(_is_idle, self._all_slots()), key=lambda slot: slot.last_used)
+        too_many = idle[: max(0, len(idle) - self._settings.max_open_collections)]
+        return sum(self._close_if(slot, _is_idle) for slot in too_many)
+
+
+def _is_idle(slot: Slot) -> bool:
+    return slot.collection is not None and slot.reservation is None
 
 
 def _wait(slot: Slot, deadline: float, at_most: float | None = None) -> None:

@@ -325,6 +325,42 @@ def test_tidying_closes_the_longest_unused_beyond_the_limit(make: Make, tmp_path
     assert open_files(tmp_path) == {"first", "third", "busy"}
 
 
+def test_tidying_beyond_the_limit_never_ends_a_sync_that_has_just_begun(make: Make) -> None:
+    collections = make(max_open_collections=1)
+    # Many users, so that it takes a while to close all that were found idle.
+    users_of_thread = [[f"user{thread}-{number}" for number in range(10)] for thread in range(3)]
+    ended = threading.Event()
+
+    def sync_again_and_again(folders: list[str]) -> None:
+        for _ in range(15):
+            for folder in folders:
+                begin(collections, LAPTOP, folder)
+                ended.wait(0.001)
+                finish(collections, LAPTOP, folder)
+
+    def tidy_all_the_time() -> None:
+        while not ended.is_set():
+            collections.tidy()
+
+    with ThreadPoolExecutor() as executor:
+        tidying = executor.submit(tidy_all_the_time)
+        syncing = [executor.submit(sync_again_and_again, folders) for folders in users_of_thread]
+        try:
+            for future in syncing:
+                future.result(PATIENCE * 3)
+        finally:
+            ended.set()
+        tidying.result(PATIENCE)
+
+
+def test_tidying_tells_how_many_it_closed(make: Make) -> None:
+    collections = make(max_open_collections=1)
+    for folder in ("first", "second", "third"):
+        usn(collections, folder)
+    assert collections.tidy() == 2
+    assert collections.tidy() == 0
+
+
 def test_closing_rolls_back_and_closes_everything(make: Make, tmp_path: Path) -> None:
     collections = make()
     usn(collections, "idle")

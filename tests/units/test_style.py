@@ -20,7 +20,7 @@ LAYERS = (
     ("services",),
     ("sync", "media"),
     ("collections", "accounts"),
-    ("protocol", "settings", "errors", "events"),
+    ("protocol", "settings", "errors", "events", "free_memory"),
     ("__init__",),
 )
 HEIGHT = {part: -number for number, layer in enumerate(LAYERS) for part in layer}
