@@ -4,8 +4,36 @@ from typing import Final
 
 from syncserver.rest import login
 from syncserver.rest.operations import Operation, Resource
+from syncserver.rest.v1 import (
+    card_actions,
+    cards,
+    deck_options,
+    decks,
+    filtered_decks,
+    note_batch,
+    notes,
+    notetype_parts,
+    notetypes,
+    reviews,
+    study,
+    tags,
+)
 
-RESOURCES: Final[tuple[Resource, ...]] = (login.resource,)
+RESOURCES: Final[tuple[Resource, ...]] = (
+    login.resource,
+    decks.resource,
+    filtered_decks.resource,
+    deck_options.resource,
+    notes.resource,
+    note_batch.resource,
+    tags.resource,
+    cards.resource,
+    card_actions.resource,
+    study.resource,
+    reviews.resource,
+    notetypes.resource,
+    notetype_parts.resource,
+)
 
 
 def api_operations() -> list[Operation]:
