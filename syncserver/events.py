@@ -45,7 +45,9 @@ ERRAND_FAILED: Final = "errand_failed"
 MEDIA_UPLOADED: Final = "media_uploaded"
 MEDIA_REFUSED: Final = "media_refused"
 MEDIA_FILE_MISSING: Final = "media_file_missing"
+MEDIA_UNUSABLE: Final = "media_unusable"
 MEDIA_TRASH_EMPTIED: Final = "media_trash_emptied"
+COUNTS_WRONG: Final = "counts_wrong"
 BACKUP_PINNED: Final = "backup_pinned"
 GRANIAN_MESSAGE: Final = "granian_message"
 HOUSEKEEPING_FAILED: Final = "housekeeping_failed"
@@ -54,32 +56,49 @@ HOUSEKEEPING_FAILED: Final = "housekeeping_failed"
 def configure_logging(level: str, log_format: str, stream: TextIO | None = None) -> None:
     """Send structured events to `stream` (standard error by default).
 
-    `log_format` is `text` (one readable line per event; colours only on a terminal) or `json` (one
-    object per line). `level` is a name of the standard library's logging module.
+    `log_format` is `text` (a line of `key=value` per event; columns and colours on a terminal) or
+    `json` (one object per line). `level` is a name of the standard library's logging module.
     """
     out = stream if stream is not None else sys.stderr
-    # The renderers' own tracebacks show the values of variables, passwords and keys among them.
-    renderers: list[structlog.types.Processor]
-    if log_format == "json":
-        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        renderers = [
-            structlog.processors.ExceptionRenderer(tracebacks),
-            structlog.processors.JSONRenderer(),
-        ]
-    else:
-        plain = structlog.dev.plain_traceback
-        renderers = [structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=plain)]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *renderers,
+            *_renderers(log_format, on_terminal=out.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
         logger_factory=lambda *_names: _PatientLogger(file=out),
         cache_logger_on_first_use=False,
     )
+
+
+def _renderers(log_format: str, *, on_terminal: bool) -> list[structlog.types.Processor]:
+    # The renderers' own tracebacks show the values of variables, passwords and keys among them.
+    if log_format == "json":
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        return [
+            structlog.processors.ExceptionRenderer(tracebacks),
+            structlog.processors.JSONRenderer(),
+        ]
+    if on_terminal:
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=True, exception_formatter=plain)]
+    return [structlog.processors.format_exc_info, _PlainLines()]
+
+
+class _PlainLines:
+    """Renders an event as one line of `key=value`, and a traceback below it."""
+
+    _line = structlog.processors.LogfmtRenderer(
+        key_order=("timestamp", "level", "event"), drop_missing=True, bool_as_flag=False
+    )
+
+    def __call__(self, logger: object, method: str, event: structlog.types.EventDict) -> str:
+        """Return the text of one event."""
+        traceback = event.pop("exception", None)
+        line = self._line(logger, method, event)
+        return f"{line}\n{traceback}" if traceback else line
 
 
 class _PatientLogger(structlog.WriteLogger):

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing.util import Finalize
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import structlog
@@ -46,6 +47,7 @@ from syncserver.settings import (
 
 # Connections that the kernel holds while all threads work; Linux cuts it at net.core.somaxconn.
 BACKLOG: Final = 2048
+STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -180,11 +182,26 @@ def _run(app: WsgiApp, settings: Settings, options: ServerSettings, address: str
         log_level=LogLevels.warning,
         log_dictconfig=GRANIAN_LOGGING,
     )
-    # Granian would answer SIGHUP with a second worker beside the first, but a data root has one.
-    server.on_startup(partial(signal.signal, signal.SIGHUP, server.signal_handler_interrupt))
+    server.on_startup(partial(_stop_at_first_signal, server.signal_handler_interrupt))
     server.on_shutdown(partial(log.info, SERVER_STOPPED, url=url))
     worker = partial(_start_worker, app, settings, url, options.stop_timeout)
     server.serve(target_loader=worker, wrap_loader=False)
+
+
+def _stop_at_first_signal(stop_server: Callable[[], None]) -> None:
+    """Let the first of all stop signals stop the server, and ignore those that follow.
+
+    Granian's own handler waits for itself for ever when it is interrupted by another signal [tried
+    with 2.8], and would answer SIGHUP with a second worker, but a data root has one.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for other in STOP_SIGNALS:
+            signal.signal(other, signal.SIG_IGN)
+        stop_server()
+
+    for one in STOP_SIGNALS:
+        signal.signal(one, stop)
 
 
 def _block_signals() -> None:
@@ -193,7 +210,7 @@ def _block_signals() -> None:
     SIGTERM waits for `_pass_one_stop_on`; Ctrl+C and a closed terminal are the supervisor's.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
 
 def _start_worker(app: WsgiApp, settings: Settings, url: str, stop_timeout: int) -> WsgiApp:

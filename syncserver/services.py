@@ -135,12 +135,18 @@ class Services:
         wait_seconds = FIRST_CLEANING_SECONDS
         while not self._stopping.wait(wait_seconds):
             wait_seconds = CLEANING_SECONDS
-            for folder in self.settings.users_folder.iterdir():
-                media = MediaFolder(UserFolder(folder))
-                emptied = empty_trash(media, self.settings.media_trash_days)
-                if emptied:
-                    log.info(events.MEDIA_TRASH_EMPTIED, folder=folder.name, changes=emptied)
-            self.media.store.remove_unused()
+            try:
+                self._empty_media_trash()
+                self.media.store.remove_unused()
+            except Exception:
+                log.exception(events.HOUSEKEEPING_FAILED)
+
+    def _empty_media_trash(self) -> None:
+        for folder in self.settings.users_folder.iterdir():
+            media = MediaFolder(UserFolder(folder))
+            emptied = empty_trash(media, self.settings.media_trash_days)
+            if emptied:
+                log.info(events.MEDIA_TRASH_EMPTIED, folder=folder.name, changes=emptied)
 
     def _purge_removed_users(self) -> None:
         for folder in self.users.pending_purges():

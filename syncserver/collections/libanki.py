@@ -75,6 +75,8 @@ class LibankiCollection:
         `language` is that of libanki's messages and reports.
         Raises CollectionDamaged, DiskFull, ServerBusy.
         """
+        # What whoever uses the collection keeps of it for as long as it is open.
+        self.kept: object = None
         self._backend = RustBackend(langs=[language], server=True)
         self._path = path
         self._objects: Collection | None = None
@@ -160,6 +162,14 @@ class LibankiCollection:
         if self._objects is None:
             self._objects = _AttachedCollection(str(self._path), self._backend, server=True)
         return self._objects
+
+    def drop_caches(self) -> None:
+        """Let libanki read notetypes and decks afresh; only outside of a transaction.
+
+        What it knows of the scheduler's day stays (section 8.4 of the protocol facts).
+        """
+        self._objects = None  # it remembers notetypes too
+        self.roll_back()
 
     # Objects as JSON of schema 11
 

@@ -48,9 +48,12 @@ def add(
     with open_accounts(open_installation(config)) as accounts:
         user = accounts.user(user_name)
         token = accounts.api_tokens.add(user, name, scope, expires_at)
-        made = accounts.api_tokens.of_user(user)[-1]
+        bearer = accounts.api_tokens.authenticate(token)
+        made = [
+            one for one in accounts.api_tokens.of_user(user) if bearer and one.id == bearer.token_id
+        ]
     if as_json:
-        print_json({**_document(made), "token": token})
+        print_json({**_document(made[0]), "token": token})
     else:
         say(token)
 
@@ -95,25 +98,24 @@ def parse_expiry(text: str, now: datetime) -> datetime:
 
     Raises CommandFailed when it is neither, or over already.
     """
-    duration = DURATION.fullmatch(text)
-    if duration:
-        moment = now + timedelta(hours=int(duration[1]) * HOURS[duration[2]])
-    else:
-        moment = _end_of_day(text)
-    if moment <= now:
-        raise CommandFailed(f"{text} is over already", WRONG_USAGE)
-    return moment
-
-
-def _end_of_day(text: str) -> datetime:
     try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc)
-        return day + timedelta(days=1)
+        moment = _moment(text, now)
     except (ValueError, OverflowError):
         raise CommandFailed(
             f"{text!r} is neither a time such as 12h, 30d or 4w nor a date such as 2027-01-31",
             WRONG_USAGE,
         ) from None
+    if moment <= now:
+        raise CommandFailed(f"{text} is over already", WRONG_USAGE)
+    return moment
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    duration = DURATION.fullmatch(text)
+    if duration:
+        return now + timedelta(hours=int(duration[1]) * HOURS[duration[2]])
+    day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc)
+    return day + timedelta(days=1)
 
 
 def _document(token: ApiToken) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from syncserver.collections import atomic_files
 from syncserver.collections.folders import UserFolder
@@ -17,6 +18,9 @@ from syncserver.media.folders import MediaFolder
 from syncserver.media.index import MediaIndex
 from syncserver.media.shared_store import SharedStore
 from syncserver.settings import Settings
+
+# A sync of the collection only wants to know whether there are new media.
+LAST_USN_WAIT_SECONDS: Final = 2.0
 
 
 class Library:
@@ -137,14 +141,17 @@ class Libraries:
             yield library
 
     def last_usn(self, folder: str) -> int:
-        """Return the newest committed usn of a user's media, at once when it is known."""
+        """Return the newest committed usn of a user's media, at once when it is known.
+
+        Raises IndexUnusable, ServerBusy when the media are in use and it is not known.
+        """
         library = self.library(folder)
         known = library.last_usn
         if known is not None:
             return known
         if not library.folder.index.exists():
             return 0
-        with self.owned(folder) as owned:
+        with library.owned(LAST_USN_WAIT_SECONDS) as owned:
             return owned.index.totals().last_usn
 
     def tidy(self) -> None:

@@ -1,7 +1,7 @@
 """`applyChanges`: exchange notetypes, decks, deck options, tags and the configuration."""
 
 import time
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -12,6 +12,9 @@ from syncserver.sync.merge_rules import incoming_wins, object_id, object_mod
 from syncserver.sync.notetypes import merge_notetype
 from syncserver.sync.session import SyncSession
 from syncserver.sync.tags import merge_tags
+
+# What libanki derives the day and its turn from, once for as long as a collection is open.
+TIMING_SETTINGS: Final = frozenset({"schedVer", "creationOffset", "localOffset", "rollover"})
 
 
 def exchange_changes(
@@ -66,10 +69,11 @@ def _merge(collection: LibankiCollection, session: SyncSession, received: Change
         raise BadRequest("A deck or its options cannot be read.", cause=str(problem)) from problem
     merge_tags(collection, session, received.tags)
     if received.crt is not None:
-        collection.execute("update col set crt = ?", received.crt)
+        _replace_creation_time(collection, session, received.crt)
     if received.conf is not None:
         _replace_config(collection, session, received.conf)
-    session.caches_stale = True
+    if received.models or decks or deck_options:
+        session.objects_stale = True
     session.rows_received += (
         len(received.models) + len(decks) + len(deck_options) + len(received.tags)
     )
@@ -92,17 +96,31 @@ def _merge_deck_options(
         )
 
 
+def _replace_creation_time(
+    collection: LibankiCollection, session: SyncSession, created: int
+) -> None:
+    if created != collection.scalar("select crt from col"):
+        collection.execute("update col set crt = ?", created)
+        session.timing_stale = True
+
+
 def _replace_config(
     collection: LibankiCollection, session: SyncSession, config: dict[str, Any]
 ) -> None:
-    """Replace the configuration whole: merged key by key, removed settings would come back."""
+    """Make the stored configuration the received one: what that does not have is removed.
+
+    Most syncs bring a configuration that is stored already, so only differences are written.
+    """
+    stored = msgspec.json.decode(collection.config_json(), type=dict[str, msgspec.Raw])
+    values = {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in config.items()}
+    removed = stored.keys() - values.keys()
+    changed = [key for key, value in values.items() if stored.get(key) != value]
     now = int(time.time())
-    collection.execute("delete from config")
+    collection.execute_many("delete from config where key = ?", [[key] for key in removed])
     collection.execute_many(
-        "insert into config (key, usn, mtime_secs, val) values (?, ?, ?, ?)",
+        "insert or replace into config (key, usn, mtime_secs, val) values (?, ?, ?, ?)",
         # As a blob: libanki cannot read the configuration when a value is stored as text.
-        [
-            [key, session.server_usn, now, list(msgspec.json.encode(value))]
-            for key, value in config.items()
-        ],
+        [[key, session.server_usn, now, list(bytes(values[key]))] for key in changed],
     )
+    if TIMING_SETTINGS & {*removed, *changed}:
+        session.timing_stale = True

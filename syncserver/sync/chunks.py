@@ -5,6 +5,7 @@ from typing import Any, Final
 from syncserver.collections.libanki import LibankiCollection
 from syncserver.protocol.messages import Chunk, RevlogRow
 from syncserver.sync.note_rows import complete_note_rows
+from syncserver.sync.row_counts import new_rows
 from syncserver.sync.session import PendingRows, RowIds, SyncSession
 
 ROWS_PER_CHUNK: Final = 250
@@ -59,6 +60,7 @@ def apply_chunk(collection: LibankiCollection, session: SyncSession, chunk: Chun
     Raises BadRequest when a note does not fit its notetype.
     """
     usn = session.server_usn
+    _count_new_rows(collection, session, chunk)
     collection.execute_many(
         f"insert or ignore into revlog ({REVLOG_SQL}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_revlog_values(row, usn) for row in chunk.revlog],
@@ -75,6 +77,13 @@ def apply_chunk(collection: LibankiCollection, session: SyncSession, chunk: Chun
         ],
     )
     session.rows_received += len(chunk.revlog) + len(chunk.cards) + len(chunk.notes)
+
+
+def _count_new_rows(collection: LibankiCollection, session: SyncSession, chunk: Chunk) -> None:
+    if session.counts is None:
+        return
+    for table, rows in (("revlog", chunk.revlog), ("cards", chunk.cards), ("notes", chunk.notes)):
+        session.counts.add(table, new_rows(collection, table, [row[0] for row in rows]))
 
 
 def _pending(collection: LibankiCollection, session: SyncSession) -> PendingRows:

@@ -4,6 +4,7 @@ import time
 
 from syncserver.collections.committed import read_committed_state
 from syncserver.collections.lease import Lease
+from syncserver.sync.row_counts import keep
 from syncserver.sync.session import current_session
 
 
@@ -18,10 +19,13 @@ def finish(lease: Lease) -> int:
     modified = new_modification_time(lease)
     collection.execute("update col set ls = ?1, mod = ?1, usn = usn + 1", modified)
     committed = read_committed_state(collection)
+    keep(collection, session.counts)
     collection.commit()
     lease.end_sync(committed)
-    if session.caches_stale:
+    if session.timing_stale:
         lease.close_collection()
+    elif session.objects_stale:
+        collection.drop_caches()
     return modified
 
 

@@ -38,5 +38,7 @@ def apply_graves(collection: LibankiCollection, session: SyncSession, graves: Gr
             "insert or ignore into graves (oid, type, usn) values (?, ?, ?)",
             [[oid, kind, session.server_usn] for oid in ids],
         )
-    session.caches_stale = session.caches_stale or bool(graves.decks)
+    if graves.notes or graves.cards:
+        session.counts = None  # an id may be given twice, or not be stored
+    session.objects_stale = session.objects_stale or bool(graves.decks)
     session.rows_received += len(graves.notes) + len(graves.cards) + len(graves.decks)

@@ -15,7 +15,7 @@ from syncserver.sync.tags import note_tags
 FIELD_SEPARATOR: Final = "\x1f"
 # ASCII control characters but tab, newline and the separator of fields.
 NOT_IN_FIELDS: Final = re.compile("[\x00-\x08\x0b-\x1e\x7f]")
-CHECKSUM_DIGITS: Final = 8
+CHECKSUM_BYTES: Final = 4
 
 
 def complete_note_rows(
@@ -56,5 +56,5 @@ def _as_shown(collection: LibankiCollection, field: str) -> str:
 
 
 def _checksum(text: str) -> int:
-    digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-    return int(digest[:CHECKSUM_DIGITS], 16)
+    digest = hashlib.sha1(text.encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:CHECKSUM_BYTES], "big")

@@ -5,8 +5,10 @@ from typing import Any, Final
 
 from syncserver.collections.libanki import LibankiCollection
 from syncserver.protocol.messages import SanityCounts
+from syncserver.sync.row_counts import RowCounts, counted
+from syncserver.sync.session import SyncSession
 
-COUNTED_TABLES: Final = ("cards", "notes", "revlog", "notetypes", "decks", "deck_config")
+SMALL_TABLES: Final = ("notetypes", "decks", "deck_config")
 STAMPED_TABLES: Final = (
     *("cards", "notes", "revlog", "graves", "decks", "deck_config", "tags", "notetypes"),
 )
@@ -21,26 +23,45 @@ class SanityResult:
     reply: dict[str, Any]
 
 
-def sanity_check(collection: LibankiCollection, client: SanityCounts | str) -> SanityResult:
+def sanity_check(
+    collection: LibankiCollection, session: SyncSession, client: SanityCounts | str
+) -> SanityResult:
     """Compare the client's counts with ours; due counts and graves are not compared.
 
     Old clients send a text instead of counts when their own check has failed.
     """
     if isinstance(client, str):
-        return SanityResult(False, {"status": "bad", "c": client, "s": _counts(collection)})
+        server = _sanity_counts(collection, counted(collection))
+        return SanityResult(False, {"status": "bad", "c": client, "s": server})
     client.due, client.graves = NOT_COMPARED, 0
     if _has_pending_rows(collection):
         return SanityResult(False, {"status": "bad", "c": client, "s": None})
-    server = _counts(collection)
+    server = _compared_counts(collection, session, client)
     agrees = client == server
     status = "ok" if agrees else "bad"
     return SanityResult(agrees, {"status": status, "c": client, "s": server})
 
 
-def _counts(collection: LibankiCollection) -> SanityCounts:
-    counts = ", ".join(f"(select count() from {table})" for table in COUNTED_TABLES)
-    cards, notes, revlog, notetypes, decks, deck_options = collection.row(f"select {counts}")
-    return SanityCounts(NOT_COMPARED, cards, notes, revlog, 0, notetypes, decks, deck_options)
+def _compared_counts(
+    collection: LibankiCollection, session: SyncSession, client: SanityCounts
+) -> SanityCounts:
+    """Return our counts: kept ones if the client agrees with them, else the tables' own."""
+    if session.counts is not None:
+        server = _sanity_counts(collection, session.counts)
+        if server == client:
+            return server
+    session.counts = counted(collection)
+    return _sanity_counts(collection, session.counts)
+
+
+def _sanity_counts(collection: LibankiCollection, counts: RowCounts) -> SanityCounts:
+    small = ", ".join(f"(select count() from {table})" for table in SMALL_TABLES)
+    notetypes, decks, deck_options = collection.row(f"select {small}")
+    rows = counts.rows
+    return SanityCounts(
+        *(NOT_COMPARED, rows["cards"], rows["notes"], rows["revlog"], 0),
+        *(notetypes, decks, deck_options),
+    )
 
 
 def _has_pending_rows(collection: LibankiCollection) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from syncserver.collections.lease import Lease
+from syncserver.sync.row_counts import RowCounts
 
 RowIds = list[int]
 
@@ -37,8 +38,11 @@ class SyncSession:
     client_is_newer: bool
     to_send: PendingRows | None = None
     layouts: dict[int, NotetypeLayout] = field(default_factory=dict)
-    # Whether libanki's caches are stale, because tables were written that it keeps in memory.
-    caches_stale: bool = False
+    # Rows of the large tables as this sync will leave them; None when they have to be counted.
+    counts: RowCounts | None = None
+    # Which of libanki's caches are stale, because tables were written that it keeps in memory.
+    objects_stale: bool = False
+    timing_stale: bool = False
     rows_received: int = 0
     rows_sent: int = 0
 

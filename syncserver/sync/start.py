@@ -4,6 +4,7 @@ from syncserver.collections.lease import Caller, Lease
 from syncserver.errors import SyncConflict
 from syncserver.protocol.messages import Graves, StartRequest
 from syncserver.sync.graves import apply_graves, collect_graves
+from syncserver.sync.row_counts import trusted_counts
 from syncserver.sync.session import SyncSession
 
 
@@ -22,6 +23,7 @@ def start(lease: Lease, caller: Caller, request: StartRequest) -> Graves:
         client_is_newer=request.lnewer,
     )
     collection = lease.collection
+    session.counts = trusted_counts(collection)
     collection.begin()
     collection.restore_buried_cards()
     graves = collect_graves(collection, session)

@@ -37,6 +37,8 @@ def normal_tag_name(tag: str) -> str:
 
 def note_tags(tags: str) -> str:
     """Return a note's tags as the column holds them: a space before and after each."""
+    if not tags:
+        return ""
     parts = [part for part in NOTE_TAG_SPACES.split(tags) if part]
     return f" {' '.join(parts)} " if parts else ""
 

@@ -1,11 +1,15 @@
 """Who is on the other end, and under which address did they reach us, behind trusted proxies?"""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
+from typing import Final
 
 from webob import Request
 
 from syncserver.settings import IpNetwork
+
+REMEMBERED_ADDRESSES: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class TrustedProxies:
         return any(parsed in network for network in self.networks)
 
 
+@lru_cache(maxsize=REMEMBERED_ADDRESSES)
 def _printable(address: str) -> str:
     """Return the address in its usual spelling; what is none is cut short for the log."""
     try:

@@ -5,8 +5,8 @@ errors → one log line. A view takes a request and a context and returns a resp
 of the classes of `errors`; only here does a class become a status line.
 """
 
+import secrets
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ class RequestChain:
         """Answer one request; whatever goes wrong, the response tells nothing that it may not."""
         started = time.monotonic()
         request = Request(environ)
-        context = RequestContext(uuid.uuid4().hex[:16], self._proxies.client_address(request))
+        context = RequestContext(secrets.token_hex(8), self._proxies.client_address(request))
         structlog.contextvars.clear_contextvars()
         context.bind(request_id=context.request_id, address=context.address)
         response = self._respond(request, context)

@@ -17,9 +17,11 @@ from syncserver.collections.lease import Caller
 from syncserver.errors import (
     BodyMissing,
     BodyTooLarge,
+    ServerBusy,
     SyncConflict,
     UploadRefused,
 )
+from syncserver.media.index import IndexUnusable
 from syncserver.protocol import messages
 from syncserver.settings import Settings
 from syncserver.sync import changes, chunks, finish, full_download, full_upload, graves, sanity
@@ -52,8 +54,16 @@ def meta(call: Call) -> Answer:
     request = call.message(messages.MetaRequest, SMALL_REQUEST)
     told_to = Caller(device.key_id, call.incoming.framed.session_key)
     committed = call.services.collections.committed(device.user.folder, told_to)
-    media_usn = call.services.media.last_usn(device.user.folder)
-    return meta_step.meta(request, committed, media_usn)
+    return meta_step.meta(request, committed, _media_usn(call, device.user.folder))
+
+
+def _media_usn(call: Call, folder: str) -> int:
+    """Return the media's usn, 0 when it cannot be told: that must not keep cards from syncing."""
+    try:
+        return call.services.media.last_usn(folder)
+    except (IndexUnusable, ServerBusy) as problem:
+        log.warning(events.MEDIA_UNUSABLE, problem=str(problem))
+        return 0
 
 
 def start(call: Call) -> Answer:
@@ -105,7 +115,7 @@ def sanity_check(call: Call) -> Answer:
     device = call.device()
     request = call.message(messages.SanityCheckRequest, SMALL_REQUEST)
     with call.resumed(device) as lease:
-        result = sanity.sanity_check(lease.collection, request.client)
+        result = sanity.sanity_check(lease.collection, current_session(lease), request.client)
         if not result.agrees:
             log.warning(events.SANITY_CHECK_FAILED, answer=messages.encode(result.reply).decode())
             finish.abort(lease)

@@ -188,3 +188,18 @@ def test_reading_gives_no_device_anything_to_do(old: AncestorProgram, laptop: De
     only_small_syncs(laptop)
 
     assert laptop.db.first("select mod, scm, usn from col") == before
+
+
+def test_what_a_device_changes_in_a_notetype_is_seen_by_the_next_call(
+    old: AncestorProgram, laptop: Device
+) -> None:
+    card = old("find_cards", {"query": "front:one"})[0]["id"]
+    assert old(f"card/{card}")["question"] == "one"
+    basic = laptop.col.models.by_name("Basic")
+    assert basic is not None
+    basic["tmpls"][0]["qfmt"] = "Say {{Front}}"
+    laptop.col.models.update_dict(basic)
+    only_small_syncs(laptop)
+
+    assert old(f"card/{card}")["question"] == "Say one"
+    assert old("find_model_by_name", {"model": "Basic"})["tmpls"][0]["qfmt"] == "Say {{Front}}"

@@ -99,9 +99,22 @@ def arguments_of(document: str, programs: Sequence[str]) -> Iterator[list[str]]:
 
 
 def control_commands() -> dict[str, Any]:
-    """Return the commands of the control script, objects of typer, by their names."""
-    found: Any = get_command(build_program())
-    return dict(found.commands)
+    """Return the commands of the control script, objects of typer, by their names, groups' too."""
+    return dict(_commands_of(get_command(build_program())))
+
+
+def _commands_of(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands_of(command, f"{path}{name} ")
+        else:
+            yield path + name, command
+
+
+def named_command(words: Sequence[str]) -> str:
+    """Return the command that the words call; the first word if there is no such command."""
+    grouped = " ".join(words[:2])
+    return grouped if grouped in control_commands() else words[0]
 
 
 # Commands
@@ -109,12 +122,13 @@ def control_commands() -> dict[str, Any]:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_named_command_of_the_control_script_exists(document: str) -> None:
-    for name, *arguments in filter(None, arguments_of(document, PROGRAMS)):
+    for words in filter(None, arguments_of(document, PROGRAMS)):
+        name = named_command(words)
         if name.startswith("--"):
             assert name in ("--help", "--version"), f"{name} in {document}"
         else:
             assert name in control_commands(), f"ctl.py {name} in {document}"
-            check_options(name, arguments)
+            check_options(name, words)
 
 
 def check_options(name: str, arguments: Sequence[str]) -> None:
@@ -125,7 +139,8 @@ def check_options(name: str, arguments: Sequence[str]) -> None:
 
 
 def test_the_documents_name_every_command() -> None:
-    named = {arguments[0] for arguments in arguments_of(OPERATIONS, PROGRAMS) if arguments}
+    called = [words for document in DOCUMENTS for words in arguments_of(document, PROGRAMS)]
+    named = {named_command(words) for words in called if words}
     # What `make run` calls, and people need not.
     assert set(control_commands()) - named == {"first-user"}
 

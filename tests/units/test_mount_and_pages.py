@@ -53,6 +53,12 @@ def test_below_a_prefix_the_script_name_grows() -> None:
     assert get(app, "/sync/meta", environ={"SCRIPT_NAME": "/anki"}).text == "sync /anki/sync /meta"
 
 
+def browse(app: Any, path: str, **options: Any):
+    """Ask as a browser does, for HTML before all else."""
+    headers = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", **options.pop("headers", {})}
+    return get(app, path, headers=headers, **options)
+
+
 @pytest.fixture
 def root_app(tmp_path: Path):
     app = make_root_app({"data_root": str(tmp_path), "server_name": "Anki & <Friends>"})
@@ -62,7 +68,7 @@ def root_app(tmp_path: Path):
 
 @pytest.mark.parametrize("path", ["/", "/sync/", "/msync/", "/sync"])
 def test_a_browser_is_told_the_address_wherever_it_looks(root_app, path: str) -> None:
-    response = get(root_app, f"http://school.example:8080{path}")
+    response = browse(root_app, f"http://school.example:8080{path}")
     assert response.status_int == 200
     assert "<code>http://school.example:8080/</code>" in response.text
     assert __version__ in response.text
@@ -71,16 +77,23 @@ def test_a_browser_is_told_the_address_wherever_it_looks(root_app, path: str) ->
 
 
 def test_a_hostile_host_is_shown_as_text(root_app) -> None:
-    response = get(root_app, "/", headers={"Host": '"><script>alert(1)</script>'})
+    response = browse(root_app, "/", headers={"Host": '"><script>alert(1)</script>'})
     assert "<script" not in response.text
 
 
 def test_a_trusted_proxy_says_how_the_client_reached_it(root_app) -> None:
     headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "anki.example"}
     behind = {"REMOTE_ADDR": "127.0.0.1"}
-    assert "https://anki.example/" in get(root_app, "/", headers=headers, environ=behind).text
+    assert "https://anki.example/" in browse(root_app, "/", headers=headers, environ=behind).text
     stranger = {"REMOTE_ADDR": "192.0.2.7"}
-    assert "anki.example" not in get(root_app, "/", headers=headers, environ=stranger).text
+    assert "anki.example" not in browse(root_app, "/", headers=headers, environ=stranger).text
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json"])
+def test_a_program_is_told_the_version_as_text(root_app, accept: str | None) -> None:
+    response = get(root_app, "/", headers={"Accept": accept} if accept else {})
+    assert response.content_type == "text/plain"
+    assert response.text == f"syncserver {__version__}"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +121,7 @@ def test_a_slash_is_added_to_the_public_url(tmp_path: Path) -> None:
     options = {"data_root": str(tmp_path), "public_url": "https://example.org/anki"}
     app = make_root_app(options)
     try:
-        assert "<code>https://example.org/anki/</code>" in get(app, "/").text
+        assert "<code>https://example.org/anki/</code>" in browse(app, "/").text
     finally:
         services_for(Settings(data_root=tmp_path, public_url="https://example.org/anki")).close()
 

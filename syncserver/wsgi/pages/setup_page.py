@@ -31,7 +31,7 @@ code {{ background: #eee; color: #111; padding: .15rem .35rem; border-radius: .2
 <p>This is an Anki sync server (syncserver {version}). Enter its address in Anki on each of your
 devices, then sync with the name and password that you got from whoever runs this server.</p>
 <p>The address is <code>{url}</code></p>
-<h2>Anki on a computer (2.1.57 or newer)</h2>
+<h2>Anki on a computer (2.1.57 or newer; older versions need the add-on for old clients)</h2>
 <ol>
 <li>Tools → Preferences → Syncing (Anki → Preferences on a Mac).</li>
 <li>Self-hosted sync server: <code>{url}</code></li>

@@ -149,3 +149,19 @@ def plant_entry(server: MediaServer, account: Account, name: str, content: bytes
         connection.execute("insert into media values (?, ?, ?, ?, ?)", row)
         connection.execute("update meta set last_usn = 2")
         connection.commit()
+
+
+def test_cards_are_synced_although_the_index_of_the_media_is_damaged(
+    server: MediaServer, account: Account, new_device: NewMediaDevice
+) -> None:
+    server.folder(account).mkdir(exist_ok=True)
+    (server.folder(account) / "media.db").write_bytes(b"This was an index once. " * 100)
+    laptop = new_device("laptop")
+    laptop.add_note("safe", "and sound")
+    laptop.upload()
+    phone = new_device("phone")
+    phone.download()
+    note = phone.add_note("from the phone", "")
+    phone.sync()
+    laptop.sync()
+    assert laptop.has_note(note)
