@@ -1,21 +1,31 @@
 """JSON in and out, by simplejson."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import simplejson
 from pydantic import BaseModel
 
 from syncserver.rest.problems import Malformed
 
+# The only way to write half a character; whole ones beyond the first 65,536 are two such halves.
+SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+
 
 def parse(body: bytes) -> Any:
-    """Return what `body` says. Raises Malformed for what is no JSON, NaN and infinity among it."""
+    """Return what `body` says. Raises Malformed for what is no JSON.
+
+    NaN, infinity and halves of characters are not.
+    """
     try:
-        return simplejson.loads(body.decode())
+        value = simplejson.loads(body.decode())
+        if SURROGATE.search(body):
+            simplejson.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as problem:
         # The decoder's message quotes nothing of the body but where it went wrong.
         text = "nested too deeply" if isinstance(problem, RecursionError) else str(problem)
         raise Malformed("The body is not JSON in UTF-8.", cause=text) from None
+    return value
 
 
 def text_of(value: Any) -> bytes:

@@ -1,7 +1,7 @@
 """Deck options: the groups of settings that decks share, in Anki's own words."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from anki.collection import Collection
 from anki.decks import DeckConfigDict, DeckConfigId, DeckId
@@ -15,7 +15,8 @@ from syncserver.rest.v1.common import Id
 
 resource = Resource("deck options")
 
-DEFAULT_OPTIONS: DeckConfigId = DeckConfigId(1)
+DEFAULT_OPTIONS: Final = DeckConfigId(1)
+MOST_NUMBER: Final = 2**31 - 1
 OptionsName = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
@@ -134,6 +135,8 @@ def _merged(present: Mapping[str, Any], changes: Mapping[str, Any], path: str) -
             raise Invalid(f"There is no setting {where!r:.80}.")
         if _kind(value) != _kind(present[name]):
             raise Invalid(f"The setting {where!r:.80} takes another kind of value.")
+        if not _fits(value):
+            raise Invalid(f"The setting {where!r:.80} takes no such number.")
         is_group = isinstance(value, dict)
         merged[name] = _merged(present[name], value, f"{where}.") if is_group else value
     return merged
@@ -143,3 +146,10 @@ def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return "truth"
     return "number" if isinstance(value, (int, float)) else type(value).__name__
+
+
+def _fits(value: Any) -> bool:
+    """Tell whether all numbers in a list, or the number, are such as libanki can read."""
+    if isinstance(value, list):
+        return all(_fits(one) for one in value)
+    return not isinstance(value, (int, float)) or abs(value) <= MOST_NUMBER
