@@ -11,6 +11,7 @@ from syncserver.rest import json_text
 from syncserver.rest.access import allow_origin, authenticate, check_host, preflight
 from syncserver.rest.arguments import arguments
 from syncserver.rest.call import Call
+from syncserver.rest.idempotency import KEY_HEADER, RememberedAnswers, check_key, fingerprint
 from syncserver.rest.models import Binary, Reply
 from syncserver.rest.operations import Operation
 from syncserver.rest.problems import Failed, NotFound, Problem, problem_of
@@ -35,6 +36,7 @@ log = structlog.get_logger()
 def rest_view(services: Services, proxies: TrustedProxies, operations: Iterable[Operation]) -> View:
     """Return the view of an app that consists of operations."""
     routes = Routes(operations)
+    answers = RememberedAnswers()
 
     def answer(request: Request, context: RequestContext) -> Response:
         path = request.path_info
@@ -42,7 +44,7 @@ def rest_view(services: Services, proxies: TrustedProxies, operations: Iterable[
             return _options(routes, path)
         match = routes.find(request.method, path)
         context.bind(method=match.operation.name)
-        return perform(services, context, request, match)
+        return _perform(services, context, request, match, answers)
 
     return guarded_view(services, proxies, answer)
 
@@ -71,8 +73,12 @@ def guarded_view(
     return view
 
 
-def perform(
-    services: Services, context: RequestContext, request: Request, match: Match
+def _perform(
+    services: Services,
+    context: RequestContext,
+    request: Request,
+    match: Match,
+    answers: RememberedAnswers,
 ) -> Response:
     """Check the token, read the arguments, call the handler, and make a response of its answer."""
     operation = match.operation
@@ -80,8 +86,15 @@ def perform(
     if operation.scope is not None:
         bearer = authenticate(services, context, request, operation.scope)
     call = Call(services, context, request, bearer, operation.name)
-    content = operation.handler(call, **match.places, **arguments(call, operation))
-    return to_response(content, operation.status)
+    given = {**match.places, **arguments(call, operation)}
+
+    def work() -> Response:
+        return to_response(operation.handler(call, **given), operation.status)
+
+    key = request.headers.get(KEY_HEADER) if request.method == "POST" and bearer else None
+    if key is None:
+        return work()
+    return answers.once((call.user.name, check_key(key)), fingerprint(request, given), work)
 
 
 def to_response(content: Any, status: int) -> Response:

@@ -18,8 +18,9 @@ from syncserver.rest.v1 import (
     study,
     tags,
 )
+from syncserver.rest.v1.description import description
 
-RESOURCES: Final[tuple[Resource, ...]] = (
+_USED: Final[tuple[Resource, ...]] = (
     login.resource,
     decks.resource,
     filtered_decks.resource,
@@ -39,3 +40,6 @@ RESOURCES: Final[tuple[Resource, ...]] = (
 def api_operations() -> list[Operation]:
     """Return the operations of all resources."""
     return [operation for resource in RESOURCES for operation in resource.operations]
+
+
+RESOURCES: Final = (*_USED, description(api_operations))

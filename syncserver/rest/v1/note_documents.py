@@ -10,7 +10,7 @@ from anki.collection import Collection, SearchNode
 from anki.notes import Note, NoteFieldsCheckResult, NoteId
 
 from syncserver.rest.models import Document
-from syncserver.rest.problems import Changed, Conflict, Invalid
+from syncserver.rest.problems import Changed, Invalid
 
 Verdict = Literal[
     "normal", "empty", "duplicate", "missing-cloze", "notetype-not-cloze", "field-not-cloze"
@@ -39,13 +39,6 @@ class NoteDocument(Document):
     modified: int
     card_ids: list[int]
     version: str
-
-
-class Duplicate(Conflict):
-    """There is a note of the notetype with the same first field already."""
-
-    name = "duplicate"
-    title = "There is a note with this first field already."
 
 
 def note_document(collection: Collection, note_id: int) -> NoteDocument:

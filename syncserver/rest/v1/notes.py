@@ -12,10 +12,9 @@ from syncserver.accounts.scopes import Scope
 from syncserver.rest.call import Call
 from syncserver.rest.models import Body, Document, Reply
 from syncserver.rest.operations import Resource
-from syncserver.rest.problems import Invalid
+from syncserver.rest.problems import Duplicate, Invalid
 from syncserver.rest.v1.common import Reference, normal_deck_meant, notetype_meant
 from syncserver.rest.v1.note_documents import (
-    Duplicate,
     NoteDocument,
     Verdict,
     check_version,
@@ -108,7 +107,7 @@ def show_note(call: Call, note_id: int) -> Reply[NoteDocument]:
     return Reply(found, headers={"ETag": etag(found.version)})
 
 
-@resource.patch("/v1/notes/{note_id}")
+@resource.patch("/v1/notes/{note_id}", takes=("If-Match",))
 def change_note(call: Call, note_id: int, body: NoteChange) -> Reply[NoteDocument]:
     """Change some fields or the tags of a note."""
     with call.changing() as collection:
@@ -119,7 +118,7 @@ def change_note(call: Call, note_id: int, body: NoteChange) -> Reply[NoteDocumen
     return Reply(changed, headers={"ETag": etag(changed.version)})
 
 
-@resource.delete("/v1/notes/{note_id}")
+@resource.delete("/v1/notes/{note_id}", takes=("If-Match",))
 def remove_note(call: Call, note_id: int) -> None:
     """Delete a note with its cards."""
     with call.changing() as collection:

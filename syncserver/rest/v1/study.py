@@ -25,7 +25,7 @@ from syncserver.rest.ancestor.study import interval_seconds, scheduler_of
 from syncserver.rest.call import Call
 from syncserver.rest.models import Body, Document
 from syncserver.rest.operations import Resource
-from syncserver.rest.problems import Conflict
+from syncserver.rest.problems import AnsweredAlready, Conflict
 from syncserver.rest.v1.cards import RenderedCard, rendered_card
 from syncserver.rest.v1.common import Id, Reference, deck_by_id, deck_meant
 from syncserver.rest.v1.decks import Due
@@ -90,13 +90,6 @@ class Undone(Document):
     """The name of what was undone, in Anki's words."""
 
     undone: str
-
-
-class AnsweredAlready(Conflict):
-    """The card is not in the state any more in which it was shown."""
-
-    name = "answered-already"
-    title = "The card is in another state by now: it was answered, or changed."
 
 
 @resource.get("/v1/study/next")
