@@ -106,7 +106,8 @@ def to_response(content: Any, status: int) -> Response:
         response = Response(status=NO_CONTENT)
     elif isinstance(content, Binary):
         response = Response(status=status, app_iter=content.parts)
-        response.content_type = content.content_type
+        # As it is: a charset that it does not name would be a guess.
+        response.headers["Content-Type"] = content.content_type
         response.content_length = content.length
     else:
         response = Response(

@@ -10,11 +10,13 @@ from syncserver.rest.v1 import (
     deck_options,
     decks,
     filtered_decks,
+    media,
     note_batch,
     notes,
     notetype_parts,
     notetypes,
     reviews,
+    statistics,
     study,
     tags,
 )
@@ -32,8 +34,10 @@ _USED: Final[tuple[Resource, ...]] = (
     card_actions.resource,
     study.resource,
     reviews.resource,
+    statistics.resource,
     notetypes.resource,
     notetype_parts.resource,
+    media.resource,
 )
 
 

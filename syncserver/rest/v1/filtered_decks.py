@@ -1,21 +1,26 @@
 """Filtered decks: cards that searches find visit them, and are sent home again."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Final, Literal, get_args
 
 from anki.collection import Collection
 from anki.decks import DeckId, FilteredDeckConfig
+from anki.errors import DBError
 from pydantic import Field
 
 from syncserver.accounts.scopes import Scope
 from syncserver.rest.call import Call
 from syncserver.rest.models import Body, Document, Reply
 from syncserver.rest.operations import Resource
-from syncserver.rest.problems import Conflict
+from syncserver.rest.problems import Conflict, Invalid
 from syncserver.rest.v1.common import Changed, deck_by_id
 from syncserver.rest.v1.decks import DeckDocument, DeckName, deck_document, deck_made
 
 resource = Resource("decks")
 
+# libanki's word for SQL that SQLite does not understand.
+BROKEN_SQL: Final = "SqlInputError"
 SearchTerm = FilteredDeckConfig.SearchTerm
 # fmt: off
 Order = Literal[
@@ -95,7 +100,8 @@ def rebuild_filtered_deck(call: Call, deck_id: int) -> Changed:
     """Send the cards of a filtered deck home and fetch those that it finds now."""
     with call.changing() as collection:
         _check_filtered(collection, deck_id)
-        return Changed(changed=collection.sched.rebuild_filtered_deck(DeckId(deck_id)).count)
+        with _possible_search():
+            return Changed(changed=collection.sched.rebuild_filtered_deck(DeckId(deck_id)).count)
 
 
 @resource.post("/v1/decks/{deck_id}:empty", scope=Scope.REVIEW)
@@ -122,7 +128,23 @@ def _store(collection: Collection, deck_id: int, body: FilteredDeck) -> int:
         SearchTerm(search=one.search, limit=one.limit, order=_number(one.order))
         for one in body.searches
     )
-    return collection.sched.add_or_update_filtered_deck(wanted).id
+    with _possible_search():
+        return collection.sched.add_or_update_filtered_deck(wanted).id
+
+
+@contextmanager
+def _possible_search() -> Iterator[None]:
+    """Turn libanki's failure to put a search and an order together into Invalid.
+
+    Some pairs, such as a search for text by relative overdueness, become SQL that is none.
+    """
+    try:
+        yield
+    except DBError as problem:
+        if BROKEN_SQL in str(problem):
+            text = "Anki cannot use this search with this order."
+            raise Invalid(text, cause=str(problem)) from None
+        raise
 
 
 def _number(order: Order) -> SearchTerm.Order.ValueType:

@@ -157,3 +157,13 @@ def test_only_filtered_decks_are_rebuilt(v1: V1) -> None:
     options = {"options_id": 1}
     assert v1.problem("PATCH", f"decks/{v1.get('decks')[-1]['id']}", options) == "conflict"
     assert v1.problem("PATCH", "decks/1", {"options_id": 99}) == "invalid"
+
+
+def test_a_search_that_libanki_cannot_combine_with_an_order_is_refused(v1: V1) -> None:
+    searches = [{"search": "text", "order": "relative-overdueness"}]
+
+    reply = v1.call("POST", "decks/filtered", {"name": "Cram", "searches": searches})
+
+    assert reply.status == 422
+    assert "SQL" not in reply.json["detail"]
+    assert [deck["name"] for deck in v1.get("decks")] == ["Default"]
