@@ -133,6 +133,12 @@ class ApiTokens:
             )
             return [_token(row) for row in rows]
 
+    def describe(self, token: str) -> ApiToken:
+        """Return what is known of a token that exists."""
+        chosen = select(api_tokens).where(api_tokens.c.token_hash == key_hash(token))
+        with reading(self._engine) as connection:
+            return _token(connection.execute(chosen).one())
+
     def revoke(self, user: User, token_id: int) -> bool:
         """Revoke one token of `user`; tell whether there was one."""
         chosen = delete(api_tokens).where(

@@ -48,12 +48,9 @@ def add(
     with open_accounts(open_installation(config)) as accounts:
         user = accounts.user(user_name)
         token = accounts.api_tokens.add(user, name, scope, expires_at)
-        bearer = accounts.api_tokens.authenticate(token)
-        made = [
-            one for one in accounts.api_tokens.of_user(user) if bearer and one.id == bearer.token_id
-        ]
+        made = accounts.api_tokens.describe(token)
     if as_json:
-        print_json({**_document(made[0]), "token": token})
+        print_json({**_document(made), "token": token})
     else:
         say(token)
 

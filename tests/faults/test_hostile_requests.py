@@ -139,7 +139,7 @@ def test_a_wrong_path_is_never_answered_by_a_page(
 
 def test_a_browser_is_shown_the_address(server: WatchedServer) -> None:
     for path in ("/", "/sync/", "/sync", "/msync/", "//"):
-        status, headers, body = ask(server, path, {}, b"", "GET")
+        status, headers, body = ask(server, path, {"accept": "text/html,*/*"}, b"", "GET")
         assert (status, headers["content-type"]) == (200, "text/html; charset=utf-8")
         assert b"<code>http://test/</code>" in body, "the host that the browser asked for"
         assert b"Learners&#x27; &lt;server&gt;" in body
@@ -147,7 +147,8 @@ def test_a_browser_is_shown_the_address(server: WatchedServer) -> None:
 
 def test_a_hostile_host_name_is_not_shown_as_html(server: WatchedServer) -> None:
     with HandMadeRequest(server.port) as request:
-        request.send(b'GET / HTTP/1.1\r\nHost: "><script>x</script>\r\n\r\n')
+        head = b'GET / HTTP/1.1\r\nHost: "><script>x</script>\r\nAccept: text/html\r\n\r\n'
+        request.send(head)
         status, _, body = request.answer()
     assert status in (200, 400)
     assert b"<script" not in body

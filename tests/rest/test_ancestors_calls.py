@@ -307,6 +307,24 @@ def test_a_card_comes_with_its_four_buttons(filled: AncestorProgram) -> None:
     assert all(button["string_interval"].isascii() for button in buttons)
 
 
+def test_buttons_of_filtered_decks_and_of_forgotten_cards_have_intervals(
+    filled: AncestorProgram,
+) -> None:
+    filled("create_dynamic_deck", {"name": "Preview", "query": "front:one", "mode": "random"})
+    preview = filled("deck/Preview/next_card")["answer_buttons"]
+    assert preview[0]["interval"] == 60
+    filled("empty_dynamic_deck", {"name": "Preview"})
+
+    card = card_of(filled, "front:two")
+    filled("answer_card", {"id": card, "ease": 4})  # now it is a card for reviews
+    filled("create_dynamic_deck", {"name": "Early", "query": "front:two", "mode": "due"})
+    early = filled("deck/Early/next_card")["answer_buttons"]
+    assert early[2]["interval"] % 86_400 == 0
+    filled("answer_card", {"id": card, "ease": 1})  # and now it is learned again
+    again = filled("deck/Early/next_card")["answer_buttons"]
+    assert 0 < again[0]["interval"] <= 3600
+
+
 def test_any_card_can_be_answered_not_only_the_next_one(filled: AncestorProgram) -> None:
     following = filled("next_card")["id"]
     other = next(one["id"] for one in filled("find_cards") if one["id"] != following)

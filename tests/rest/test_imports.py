@@ -1,7 +1,9 @@
 """import_file: texts, deck packages and collection packages, in the request or from a URL."""
 
 import base64
+import io
 import threading
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -247,6 +249,9 @@ def fetching(tmp_path_factory: pytest.TempPathFactory, files: int) -> Iterator[O
     options = {
         "import_url_hosts": f"127.0.0.1:{files}, localhost:{files}, 127.0.0.1:1",
         "max_request_bytes": "1MB",
+        "max_collection_bytes": "1MB",
+        "max_media_zip_bytes": "1MB",
+        "max_media_file_bytes": "200kB",
     }
     server = OurServer(tmp_path_factory.mktemp("fetching"), options)
     yield server
@@ -289,6 +294,28 @@ def test_nothing_else_is(fetcher: AncestorProgram, files: int, url: str, status:
 def test_by_default_nothing_is_fetched(old: AncestorProgram, files: int) -> None:
     data = {"filetype": "csv", "url": f"http://127.0.0.1:{files}/notes.csv"}
     assert old.refused("import_file", data).status == 422
+
+
+def test_a_package_with_media_beyond_the_limit_brings_nothing(
+    fetching: OurServer, fetcher: AncestorProgram, friend: Device, tmp_path: Path
+) -> None:
+    friend.add_note("[sound:long.mp3]", "")
+    friend.col.media.write_data("long.mp3", bytes(300_000))
+    package = in_base64(deck_package(friend, tmp_path))
+    reply = fetcher.refused("import_file", {"filetype": "apkg", "data": package})
+    assert (reply.status, reply.problem) == (413, "too-large")
+    assert fetcher("find_notes") == []
+
+
+def test_a_package_that_unpacks_to_more_than_a_collection_is_refused(
+    fetcher: AncestorProgram,
+) -> None:
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("collection.anki2", bytes(3_000_000))
+    for filetype in ("apkg", "colpkg"):
+        data = {"filetype": filetype, "data": in_base64(bomb.getvalue()), "allow_full_sync": True}
+        assert fetcher.refused("import_file", data).status == 422
 
 
 def test_a_request_that_is_too_large_is_refused(fetcher: AncestorProgram) -> None:

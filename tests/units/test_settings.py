@@ -116,6 +116,13 @@ def test_proxies_are_addresses_and_networks() -> None:
     assert load({"trusted_proxies": ""}).trusted_proxies == ()
 
 
+@pytest.mark.parametrize("option", ["allowed_hosts", "cors_origins", "import_url_hosts"])
+def test_names_are_separated_by_commas_or_spaces_in_any_case(option: str) -> None:
+    names = getattr(load({option: "Anki.Example.org, other:8080 third"}), option)
+    assert names == ("anki.example.org", "other:8080", "third")
+    assert getattr(load({option: ""}), option) == ()
+
+
 def test_the_data_root_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/anki")
