@@ -20,6 +20,7 @@ from syncserver.collections import data_root_lock
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder, remove_stray_files
 from syncserver.collections.lease import Collections
 from syncserver.errors import SyncConflict
+from syncserver.jobs import Jobs
 from syncserver.media.batch import drop_stray_batches
 from syncserver.media.folders import MediaFolder
 from syncserver.media.library import Libraries
@@ -60,6 +61,7 @@ class Services:
         self.login = Login(self.users, self.host_keys, LoginThrottle(settings))
         self.collections = Collections(settings)
         self.media = Libraries(settings)
+        self.jobs = Jobs()
         self._lock = threading.Lock()
         self._companions: dict[str, Companion] = {}
         self._running = threading.Event()
@@ -118,6 +120,7 @@ class Services:
             try:
                 self.collections.tidy()
                 self.media.tidy()
+                self.jobs.tidy()
                 self._purge_removed_users()
                 if time.monotonic() >= next_flush:
                     next_flush = time.monotonic() + FLUSH_SECONDS

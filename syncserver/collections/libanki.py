@@ -171,6 +171,11 @@ class LibankiCollection:
         self._objects = None  # it remembers notetypes too
         self.roll_back()
 
+    def pack(self, target: Path, *, with_media: bool, legacy: bool) -> None:
+        """Write a collection package (.colpkg); the file is closed by that. Raises Rejected."""
+        self.roll_back()
+        _guard(self.objects.export_collection_package, str(target), with_media, legacy)
+
     # Objects as JSON of schema 11
 
     def notetype_json(self, notetype_id: int) -> bytes:
@@ -262,6 +267,13 @@ def extend_limits(collection: Collection, deck_id: int, new: int, review: int) -
     collection._backend.extend_limits(  # noqa: SLF001 - the one adapter
         deck_id=deck_id, new_delta=new, review_delta=review
     )
+
+
+def progress_text(collection: Collection) -> str:
+    """Return what libanki says of an import or export in progress, from any thread."""
+    progress = collection.latest_progress()
+    text = progress.importing or progress.exporting
+    return text.replace("\u2068", "").replace("\u2069", "")
 
 
 def forget_queue(collection: Collection) -> None:

@@ -33,6 +33,14 @@ SAFE_HEADERS: Final = {
 log = structlog.get_logger()
 
 
+class ApiResponse(Response):  # type: ignore[misc]  # webob has no types
+    """A response whose Location stays a path: behind a proxy we do not know our own address."""
+
+    @staticmethod
+    def _make_location_absolute(environ: Any, value: str) -> str:  # noqa: ARG004 - webob's
+        return value
+
+
 def rest_view(services: Services, proxies: TrustedProxies, operations: Iterable[Operation]) -> View:
     """Return the view of an app that consists of operations."""
     routes = Routes(operations)
@@ -103,14 +111,14 @@ def to_response(content: Any, status: int) -> Response:
     if isinstance(content, Reply):
         status, headers, content = content.status or status, content.headers, content.content
     if content is None and status == NO_CONTENT:
-        response = Response(status=NO_CONTENT)
+        response = ApiResponse(status=NO_CONTENT)
     elif isinstance(content, Binary):
-        response = Response(status=status, app_iter=content.parts)
+        response = ApiResponse(status=status, app_iter=content.parts)
         # As it is: a charset that it does not name would be a guess.
         response.headers["Content-Type"] = content.content_type
         response.content_length = content.length
     else:
-        response = Response(
+        response = ApiResponse(
             status=status, body=json_text.text_of(content), content_type=JSON, charset=None
         )
     response.headers.update(headers)

@@ -35,14 +35,12 @@ Name = tuple[str, str]
 class _Remembered:
     fingerprint: str
     until: float
-    status: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
     # None while the request is worked on.
-    body: bytes | None = None
+    response: Response | None = None
 
     @property
     def size(self) -> int:
-        return OVERHEAD_BYTES + len(self.body or b"")
+        return OVERHEAD_BYTES + (len(self.response.body) if self.response else 0)
 
 
 def check_key(key: str) -> str:
@@ -74,9 +72,10 @@ class RememberedAnswers:
 
         Raises SameKeyInProgress, Invalid for another request with the same key, what `work` does.
         """
-        remembered = self._claim(name, fingerprint)
-        if remembered is not None:
-            return _replayed(remembered)
+        answered = self._claim(name, fingerprint)
+        if answered is not None:
+            answered.headers[REPLAYED_HEADER] = "true"
+            return answered
         try:
             response = work()
         except BaseException:
@@ -85,8 +84,8 @@ class RememberedAnswers:
         self._keep(name, response)
         return response
 
-    def _claim(self, name: Name, fingerprint: str) -> _Remembered | None:
-        """Return what is remembered, None if this request is the first one of its name."""
+    def _claim(self, name: Name, fingerprint: str) -> Response | None:
+        """Return a copy of the answer, None if this request is the first one of its name."""
         now = time.monotonic()
         with self._lock:
             self._drop(now)
@@ -97,16 +96,15 @@ class RememberedAnswers:
                 return None
         if found.fingerprint != fingerprint:
             raise Invalid(f"This {KEY_HEADER} was sent with another request.")
-        if found.body is None:
+        if found.response is None:
             raise SameKeyInProgress
-        return found
+        return found.response.copy()
 
     def _keep(self, name: Name, response: Response) -> None:
         with self._lock:
             kept = self._answers[name]
-            kept.status, kept.headers = response.status, tuple(response.headerlist)
-            kept.body = response.body
-            self._bytes += len(kept.body)
+            kept.response = response.copy()
+            self._bytes += len(kept.response.body)
 
     def _forget(self, name: Name) -> None:
         with self._lock:
@@ -117,11 +115,5 @@ class RememberedAnswers:
         for name, answer in list(self._answers.items()):
             if answer.until > now and self._bytes <= MOST_BYTES:
                 return
-            if answer.body is not None:
+            if answer.response is not None:
                 self._bytes -= self._answers.pop(name).size
-
-
-def _replayed(answer: _Remembered) -> Response:
-    response = Response(status=answer.status, headerlist=list(answer.headers), body=answer.body)
-    response.headers[REPLAYED_HEADER] = "true"
-    return response

@@ -9,7 +9,10 @@ from syncserver.rest.v1 import (
     cards,
     deck_options,
     decks,
+    exports,
     filtered_decks,
+    imports,
+    jobs,
     media,
     note_batch,
     notes,
@@ -38,6 +41,9 @@ _USED: Final[tuple[Resource, ...]] = (
     notetypes.resource,
     notetype_parts.resource,
     media.resource,
+    imports.resource,
+    exports.resource,
+    jobs.resource,
 )
 
 

@@ -1,8 +1,5 @@
 """Media: list, upload, download, delete, and compare with what the notes show."""
 
-from collections.abc import Iterator
-from typing import BinaryIO, Final
-
 from syncserver.accounts.scopes import Scope
 from syncserver.media.check import Findings, check_media
 from syncserver.media.index import Entry
@@ -11,13 +8,12 @@ from syncserver.rest.call import Call
 from syncserver.rest.models import Binary, Document, Reply
 from syncserver.rest.operations import Resource
 from syncserver.rest.problems import Invalid, NotFound, ScopeTooNarrow
+from syncserver.rest.v1.file_parts import parts_of
 from syncserver.rest.v1.media_references import named_media
 from syncserver.rest.v1.media_types import media_type, safe_headers
 from syncserver.rest.v1.pages import Page, PageQuery, decoded, encoded
 
 resource = Resource("media")
-
-PART_BYTES: Final = 64 * 1024
 
 
 class MediaFile(Document):
@@ -63,7 +59,7 @@ def download_media(call: Call, name: str) -> Reply[Binary]:
     if _etag(entry) in (call.request.headers.get("If-None-Match") or ""):
         file.close()
         return Reply(Binary([], media_type(name)), status=304, headers=headers)
-    content = Binary(_parts(file), media_type(name), entry.size)
+    content = Binary(parts_of(file), media_type(name), entry.size)
     return Reply(content, headers=headers)
 
 
@@ -122,9 +118,3 @@ def _etag(entry: Entry) -> str:
 
 def _damaged(findings: Findings) -> list[str]:
     return sorted([*findings.missing, *findings.wrong_content])
-
-
-def _parts(file: BinaryIO) -> Iterator[bytes]:
-    with file:
-        while part := file.read(PART_BYTES):
-            yield part
