@@ -210,7 +210,7 @@ def test_text_of_every_kind_survives_the_way_to_a_device_and_back(v1: V1, laptop
 def test_half_a_character_is_refused(v1: V1) -> None:
     body = b'{"notetype": "Basic", "fields": {"Front": "\\ud800"}}'
 
-    assert v1.problem("POST", "notes", body) == "malformed"
+    assert v1.problem("POST", "notes", body) == "invalid"
     assert v1.add_note("\U0001f642")["fields"]["Front"] == "\U0001f642"
 
 
