@@ -5,7 +5,9 @@ import hashlib
 from html import escape
 from typing import Any, Final
 
-from syncserver.rest.openapi import anchor
+from syncserver.rest.idempotency import KEY_HEADER
+from syncserver.rest.openapi import HEADERS, anchor
+from syncserver.rest.operations import MOST_ID
 
 Json = dict[str, Any]
 
@@ -47,6 +49,7 @@ def page_of(document: Json) -> str:
         f"<style>{STYLE}</style></head><body><h1>{title}</h1>"
         f"<p>{escape(document['info']['description'])}</p>"
         f'<p>For programs: <a href="{server}/v1/openapi.json">openapi.json</a>, OpenAPI 3.1.</p>'
+        f"<p>Every POST takes the header <code>{KEY_HEADER}</code>: {escape(HEADERS[KEY_HEADER])}</p>"
         f"{_contents(document)}{groups}<h2>Objects</h2>{schemas}</body></html>"
     )
 
@@ -102,6 +105,7 @@ def _parameters(parameters: list[Json]) -> str:
         f"<tr><td><code>{escape(one['name'])}</code></td><td>{one['in']}</td>"
         f"<td>{_type(one['schema'])}</td><td>{escape(one.get('description', ''))}</td></tr>"
         for one in parameters
+        if one["name"] != KEY_HEADER  # said once, above
     )
     return f"<table>{rows}</table>" if rows else ""
 
@@ -143,6 +147,6 @@ def _plain_type(schema: Json) -> str:
     limits = [
         f"{word} {schema[key]}"
         for key, word in (("minimum", "from"), ("maximum", "to"), ("default", "usually"))
-        if schema.get(key) not in (None, "")
+        if schema.get(key) not in (None, "", MOST_ID)
     ]
     return escape(" ".join([kind, *limits]))

@@ -37,7 +37,7 @@ from syncserver.rest.models import Body, Reply
 from syncserver.rest.operations import Resource
 from syncserver.rest.problems import Invalid
 from syncserver.rest.v1.common import Id, Ids, deck_meant
-from syncserver.rest.v1.jobs import JobDocument, begin
+from syncserver.rest.v1.jobs import JobDocument, begin, patiently
 
 resource = Resource("jobs")
 
@@ -115,12 +115,7 @@ def _limit(call: Call, body: Export) -> ExportLimit:
 
 
 def _make(call: Call, body: Export, limit: ExportLimit, workshop: _Workshop, job: Job) -> None:
-    job.progress = lambda: "Copying the collection"
-    with call.services.collections.borrow(call.user.folder) as lease:
-        stored = lease.folder.collection
-        lease.collection  # noqa: B018 - made if there is none yet
-        lease.close_collection()
-        atomic_files.copy(stored, workshop.collection)
+    patiently(job, lambda: _copy(call, workshop, job))
     collection = LibankiCollection(workshop.collection)
     try:
         if body.media:
@@ -135,6 +130,16 @@ def _make(call: Call, body: Export, limit: ExportLimit, workshop: _Workshop, job
             collection.close()
         _remove_all_but(workshop)
     job.file = JobFile(workshop.target, *_NAMES[body.format])
+
+
+def _copy(call: Call, workshop: _Workshop, job: Job) -> None:
+    """Copy the collection while nobody else uses it. Raises SyncConflict."""
+    job.progress = lambda: "Copying the collection"
+    with call.services.collections.borrow(call.user.folder) as lease:
+        stored = lease.folder.collection
+        lease.collection  # noqa: B018 - made if there is none yet
+        lease.close_collection()
+        atomic_files.copy(stored, workshop.collection)
 
 
 def _lend_media(call: Call, collection: Collection) -> None:

@@ -20,7 +20,7 @@ from syncserver.rest.models import Query, Reply
 from syncserver.rest.operations import Resource
 from syncserver.rest.problems import FullSyncNeeded
 from syncserver.rest.v1.common import deck_meant, notetype_meant
-from syncserver.rest.v1.jobs import JobDocument, begin
+from syncserver.rest.v1.jobs import JobDocument, begin, patiently
 
 resource = Resource("jobs")
 
@@ -53,7 +53,7 @@ def begin_import(call: Call, query: ImportQuery) -> Reply[JobDocument]:
 
         def work(job: Job) -> None:
             with left_behind_after:
-                job.result = _result(call, query, path, job)
+                job.result = patiently(job, lambda: _result(call, query, path, job))
 
         left_behind_after = left_behind.pop_all()
         return begin(call, "import", left_behind_after, work)

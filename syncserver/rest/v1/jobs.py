@@ -1,11 +1,14 @@
 """Jobs: how far long work is, and what it has made."""
 
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import structlog
 
 from syncserver import events
+from syncserver.errors import SyncConflict
 from syncserver.jobs import Job, TooManyJobs, Work
 from syncserver.rest.call import Call
 from syncserver.rest.models import Binary, Document, Reply
@@ -15,6 +18,12 @@ from syncserver.rest.v1.file_parts import parts_of
 from syncserver.rest.v1.media_types import safe_headers
 
 resource = Resource("jobs")
+
+# Each try waits `api_wait` seconds, by default 20, before it is given up.
+MOST_TRIES: Final = 60
+TRY_AGAIN_SECONDS: Final = 1.0
+
+Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
@@ -82,6 +91,20 @@ def begin(call: Call, kind: str, left_behind: ExitStack, work: Work) -> Reply[Jo
         raise Conflict("Too many of your jobs are not finished.") from None
     location = f"{call.request.script_name}/v1/jobs/{job.id}"
     return Reply(_document(call, job), status=202, headers={"Location": location})
+
+
+def patiently(job: Job, step: Callable[[], Result]) -> Result:
+    """Return what `step` returns, begun again while a device's sync goes on for long.
+
+    A step must have changed nothing when it raises SyncConflict, which is raised in the end, too.
+    """
+    for _ in range(MOST_TRIES - 1):
+        try:
+            return step()
+        except SyncConflict:
+            job.progress = lambda: "Waiting for the end of a device's sync"
+            time.sleep(TRY_AGAIN_SECONDS)
+    return step()
 
 
 def _found(call: Call, job_id: str) -> Job:

@@ -1,6 +1,7 @@
 """Imports and exports: round trips between programs, this server and Anki itself."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -22,6 +23,8 @@ from tests.support.accounts import Account
 from tests.support.device import DEFAULT_DECK, FULL_SYNC, GOOD, Device
 from tests.support.media_device import media_of, sync_media, write_media
 from tests.support.our_server import OurServer
+from tests.support.raw_client import RawClient
+from tests.support.rest_client import RestClient
 
 PATIENCE = 60.0
 
@@ -227,6 +230,35 @@ def test_a_program_changes_notes_while_an_export_is_made(
     assert all(laptop.has_note(note["id"]) for note in notes)
     assert laptop.deck_ids()[0] == DEFAULT_DECK
     all_sides_agree(laptop)
+
+
+@pytest.fixture(scope="module")
+def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurServer]:
+    """A server on which calls do not wait for syncs."""
+    server = OurServer(tmp_path_factory.mktemp("hurried"), {"api_wait": 0})
+    yield server
+    server.stop()
+
+
+def test_jobs_wait_for_a_sync_that_calls_do_not_wait_for(hurried: OurServer) -> None:
+    account = hurried.new_account()
+    program = V1(RestClient(hurried.url, hurried.new_token(account)))
+    program.add_note("x")
+    phone = RawClient(hurried.url).login(account)
+    phone.expect("meta", {"v": 11, "cv": "test"})
+    phone.expect("start", {"minUsn": 0, "lnewer": True, "graves": None})
+    jobs = [
+        program.post("exports", {"format": "notes-text"}),
+        program.call("POST", "imports?format=text", b"y;z").json,
+    ]
+    assert program.problem("POST", "notes", {}) == "invalid"
+    assert program.problem("GET", "notes") == "sync-in-progress"
+    assert {one["state"] for one in program.get("jobs")} <= {"waiting", "running"}
+
+    phone.expect("abort")
+
+    assert [finished(program, job)["state"] for job in jobs] == ["done", "done"]
+    assert len(program.get("notes")["items"]) == 2
 
 
 def test_who_may_only_read_may_export_and_not_import(v1: V1, new_program: NewProgram) -> None:
