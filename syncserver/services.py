@@ -21,6 +21,7 @@ from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder, remo
 from syncserver.collections.lease import Collections
 from syncserver.errors import SyncConflict
 from syncserver.free_memory import return_free_memory
+from syncserver.jobs import Jobs
 from syncserver.media.batch import drop_stray_batches
 from syncserver.media.folders import MediaFolder
 from syncserver.media.library import Libraries
@@ -61,6 +62,7 @@ class Services:
         self.login = Login(self.users, self.host_keys, LoginThrottle(settings))
         self.collections = Collections(settings)
         self.media = Libraries(settings)
+        self.jobs = Jobs()
         self._lock = threading.Lock()
         self._companions: dict[str, Companion] = {}
         self._running = threading.Event()
@@ -131,6 +133,7 @@ class Services:
         if self.collections.tidy():
             return_free_memory()
         self.media.tidy()
+        self.jobs.tidy()
 
     def _flush_uses(self) -> None:
         self.host_keys.flush_uses()

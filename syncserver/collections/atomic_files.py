@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -69,6 +69,19 @@ def lend(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
+        shutil.copyfile(source, target)
+
+
+def write_parts(path: Path, parts: Iterable[bytes]) -> None:
+    """Write parts, as they come, into a file that `temporary_file` has given."""
+    with full_disk_is_passing_trouble(), path.open("wb") as file:
+        for part in parts:
+            file.write(part)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file whose copy need not survive a crash. Raises DiskFull."""
+    with full_disk_is_passing_trouble():
         shutil.copyfile(source, target)
 
 

@@ -18,13 +18,16 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import anki.collection  # first: the package's modules import each other in a circle
 import anki.lang
-from anki import card_rendering_pb2, notetypes_pb2
+import anki.latex
+from anki import card_rendering_pb2, hooks, notetypes_pb2
 from anki._backend import RustBackend
 from anki.collection import Collection
 from anki.dbproxy import DBProxy
 from anki.errors import BackendError, BackendIOError, DBError, NotFoundError
 from anki.scheduler.dummy import DummyScheduler
 from anki.scheduler.v3 import Scheduler, SchedulingStates
+from anki.stats_pb2 import GraphsResponse
+from anki.template import TemplateRenderContext, TemplateRenderOutput
 
 from syncserver.errors import DiskFull, ServerBusy
 
@@ -170,6 +173,11 @@ class LibankiCollection:
         self._objects = None  # it remembers notetypes too
         self.roll_back()
 
+    def pack(self, target: Path, *, with_media: bool, legacy: bool) -> None:
+        """Write a collection package (.colpkg); the file is closed by that. Raises Rejected."""
+        self.roll_back()
+        _guard(self.objects.export_collection_package, str(target), with_media, legacy)
+
     # Objects as JSON of schema 11
 
     def notetype_json(self, notetype_id: int) -> bytes:
@@ -246,6 +254,28 @@ class _AttachedCollection(Collection):
 def scheduling_states(collection: Collection, card_id: int) -> SchedulingStates:
     """Return what each answer to a card would lead to. Raises NotFoundError."""
     return collection._backend.get_scheduling_states(card_id)  # noqa: SLF001 - the one adapter
+
+
+def graphs(collection: Collection, search: str, days: int) -> GraphsResponse:
+    """Return the statistics of the cards that a search finds; 0 days are all days.
+
+    Raises SearchError.
+    """
+    return collection._backend.graphs(search=search, days=days)  # noqa: SLF001 - the one adapter
+
+
+def extend_limits(collection: Collection, deck_id: int, new: int, review: int) -> None:
+    """Allow so many cards more of a deck today. Raises NotFoundError."""
+    collection._backend.extend_limits(  # noqa: SLF001 - the one adapter
+        deck_id=deck_id, new_delta=new, review_delta=review
+    )
+
+
+def progress_text(collection: Collection) -> str:
+    """Return what libanki says of an import or export in progress, from any thread."""
+    progress = collection.latest_progress()
+    text = progress.importing or progress.exporting
+    return text.replace("\u2068", "").replace("\u2069", "")
 
 
 def forget_queue(collection: Collection) -> None:
@@ -332,6 +362,21 @@ def _storage_error(message: str) -> Exception:
         return Rejected(message)
     return CollectionDamaged(message)
 
+
+def _show_latex_images(output: TemplateRenderOutput, context: TemplateRenderContext) -> None:
+    """Put the images that devices have made of LaTeX into a card, whether they are there or not."""
+    notetype = context.note_type()
+    backend = context.col()._backend  # noqa: SLF001 - the one adapter
+    for side in ("question_text", "answer_text"):
+        extracted = backend.extract_latex(
+            text=getattr(output, side), svg=notetype.get("latexsvg", False), expand_clozes=False
+        )
+        setattr(output, side, extracted.text)
+
+
+# The package's own would run TeX on what people wrote, if their settings say so.
+hooks.card_did_render.remove(anki.latex.on_card_did_render)
+hooks.card_did_render.append(_show_latex_images)
 
 # Without a language libanki's text helpers raise AttributeError; the language itself is not used.
 anki.lang.set_lang("en")

@@ -102,7 +102,7 @@ class UploadArchive:
 
         Raises MediaRefused for what is larger than a limit.
         """
-        staged = _stage(self._limited_parts(name, member), target)
+        staged = stage_parts(self._limited_parts(name, member), target)
         if not staged.size:
             raise _broken(f"member {member!r:.80} is empty")
         return staged
@@ -140,7 +140,7 @@ class UploadArchive:
 def stage_copy(source: Path, target: Path) -> StagedFile:
     """Copy a file to `target`, synced, and return what it is."""
     with source.open("rb") as file:
-        return _stage(iter(lambda: file.read(PART_SIZE), b""), target)
+        return stage_parts(iter(lambda: file.read(PART_SIZE), b""), target)
 
 
 def download_archive(files: list[tuple[str, BinaryIO, int]]) -> ZipStream:
@@ -157,7 +157,8 @@ def download_archive(files: list[tuple[str, BinaryIO, int]]) -> ZipStream:
     return archive
 
 
-def _stage(parts: Iterable[bytes], target: Path) -> StagedFile:
+def stage_parts(parts: Iterable[bytes], target: Path) -> StagedFile:
+    """Write parts to the new file `target`, synced, and return what it is."""
     sha1, sha256, size = hashlib.sha1(usedforsecurity=False), hashlib.sha256(), 0
     with target.open("xb") as file:
         for part in parts:

@@ -36,7 +36,7 @@ def download_files(library: Library, names: list[str]) -> ZipStream:
         raise BadRequest("Too many files were asked for.", cause=f"{len(names)} names")
     with ExitStack() as opened:
         files = [
-            (entry.name, opened.enter_context(_open(library, entry)), entry.size)
+            (entry.name, opened.enter_context(open_entry(library, entry)), entry.size)
             for entry in _prefix(library.index, names)
         ]
         opened.pop_all()  # the archive closes each file when it has been sent
@@ -58,7 +58,8 @@ def _prefix(index: MediaIndex, names: list[str]) -> list[Entry]:
     return prefix
 
 
-def _open(library: Library, entry: Entry) -> BinaryIO:
+def open_entry(library: Library, entry: Entry) -> BinaryIO:
+    """Open the file of an entry. Raises SyncConflict if it is missing or damaged."""
     path = library.folder.files / entry.name
     try:
         file = path.open("rb")

@@ -139,6 +139,15 @@ class MediaIndex:
         rows = self._database.execute("select fname, csum, size, usn from media where size > 0")
         return (Entry(*row) for row in rows)
 
+    def page_of_existing(self, after: str, limit: int) -> list[Entry]:
+        """Return the files that are not deleted, by name, from the first one after `after` on."""
+        rows = self._database.execute(
+            "select fname, csum, size, usn from media where size > 0 and fname > ?"
+            " order by fname limit ?",
+            (after, limit),
+        )
+        return [Entry(*row) for row in rows]
+
     def put(self, entry: Entry) -> None:
         """Store a row; `set_totals` must follow in the same transaction."""
         self._database.execute(

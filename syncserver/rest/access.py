@@ -17,7 +17,9 @@ CORS_MAX_AGE_SECONDS: Final = 600
 CORS_REQUEST_HEADERS: Final = (
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key"
 )
-CORS_RESPONSE_HEADERS: Final = "ETag, Link, Location, Retry-After, WWW-Authenticate"
+CORS_RESPONSE_HEADERS: Final = (
+    "ETag, Idempotency-Replayed, Link, Location, Retry-After, WWW-Authenticate"
+)
 
 
 def check_host(settings: Settings, proxies: TrustedProxies, request: Request) -> None:

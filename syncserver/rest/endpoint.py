@@ -11,6 +11,7 @@ from syncserver.rest import json_text
 from syncserver.rest.access import allow_origin, authenticate, check_host, preflight
 from syncserver.rest.arguments import arguments
 from syncserver.rest.call import Call
+from syncserver.rest.idempotency import KEY_HEADER, RememberedAnswers, check_key, fingerprint
 from syncserver.rest.models import Binary, Reply
 from syncserver.rest.operations import Operation
 from syncserver.rest.problems import Failed, NotFound, Problem, problem_of
@@ -32,9 +33,18 @@ SAFE_HEADERS: Final = {
 log = structlog.get_logger()
 
 
+class ApiResponse(Response):  # type: ignore[misc]  # webob has no types
+    """A response whose Location stays a path: behind a proxy we do not know our own address."""
+
+    @staticmethod
+    def _make_location_absolute(environ: Any, value: str) -> str:  # noqa: ARG004 - webob's
+        return value
+
+
 def rest_view(services: Services, proxies: TrustedProxies, operations: Iterable[Operation]) -> View:
     """Return the view of an app that consists of operations."""
     routes = Routes(operations)
+    answers = RememberedAnswers()
 
     def answer(request: Request, context: RequestContext) -> Response:
         path = request.path_info
@@ -42,7 +52,7 @@ def rest_view(services: Services, proxies: TrustedProxies, operations: Iterable[
             return _options(routes, path)
         match = routes.find(request.method, path)
         context.bind(method=match.operation.name)
-        return perform(services, context, request, match)
+        return _perform(services, context, request, match, answers)
 
     return guarded_view(services, proxies, answer)
 
@@ -71,8 +81,12 @@ def guarded_view(
     return view
 
 
-def perform(
-    services: Services, context: RequestContext, request: Request, match: Match
+def _perform(
+    services: Services,
+    context: RequestContext,
+    request: Request,
+    match: Match,
+    answers: RememberedAnswers,
 ) -> Response:
     """Check the token, read the arguments, call the handler, and make a response of its answer."""
     operation = match.operation
@@ -80,8 +94,15 @@ def perform(
     if operation.scope is not None:
         bearer = authenticate(services, context, request, operation.scope)
     call = Call(services, context, request, bearer, operation.name)
-    content = operation.handler(call, **match.places, **arguments(call, operation))
-    return to_response(content, operation.status)
+    given = {**match.places, **arguments(call, operation)}
+
+    def work() -> Response:
+        return to_response(operation.handler(call, **given), operation.status)
+
+    key = request.headers.get(KEY_HEADER) if request.method == "POST" and bearer else None
+    if key is None:
+        return work()
+    return answers.once((call.user.name, check_key(key)), fingerprint(request, given), work)
 
 
 def to_response(content: Any, status: int) -> Response:
@@ -90,13 +111,14 @@ def to_response(content: Any, status: int) -> Response:
     if isinstance(content, Reply):
         status, headers, content = content.status or status, content.headers, content.content
     if content is None and status == NO_CONTENT:
-        response = Response(status=NO_CONTENT)
+        response = ApiResponse(status=NO_CONTENT)
     elif isinstance(content, Binary):
-        response = Response(status=status, app_iter=content.parts)
-        response.content_type = content.content_type
+        response = ApiResponse(status=status, app_iter=content.parts)
+        # As it is: a charset that it does not name would be a guess.
+        response.headers["Content-Type"] = content.content_type
         response.content_length = content.length
     else:
-        response = Response(
+        response = ApiResponse(
             status=status, body=json_text.text_of(content), content_type=JSON, charset=None
         )
     response.headers.update(headers)

@@ -34,6 +34,9 @@ class Operation:
     query: Any
     answer: Any
     group: str
+    # The type of a body that is no JSON, and the request headers that the handler looks at.
+    upload: str = ""
+    takes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -59,9 +62,12 @@ class Resource:
         self.operations: list[Operation] = []
 
     def operation(
-        self, verb: str, path: str, *, scope: Scope | None, status: int = 200
+        self, verb: str, path: str, *, scope: Scope | None, status: int = 200, **more: Any
     ) -> Callable[[Handler], Handler]:
-        """Declare a handler; `path` begins behind the app's own, such as "/v1/notes/{note_id}"."""
+        """Declare a handler; `path` begins behind the app's own, such as "/v1/notes/{note_id}".
+
+        A handler that returns None answers 204. `more` are `upload` and `takes` of Operation.
+        """
 
         def declare(handler: Handler) -> Handler:
             hints = get_type_hints(handler)
@@ -70,13 +76,14 @@ class Resource:
                     verb=verb,
                     path=path,
                     scope=scope,
-                    status=status,
+                    status=204 if hints["return"] is type(None) else status,
                     handler=handler,
                     places={name: hints[name] for name in PLACE.findall(path)},
                     body=hints.get("body"),
                     query=hints.get("query"),
                     answer=hints["return"],
                     group=self.group,
+                    **more,
                 )
             )
             _check_arguments(handler, self.operations[-1])
@@ -84,31 +91,35 @@ class Resource:
 
         return declare
 
-    def get(self, path: str, *, scope: Scope | None = Scope.READ) -> Callable[[Handler], Handler]:
+    def get(
+        self, path: str, *, scope: Scope | None = Scope.READ, **more: Any
+    ) -> Callable[[Handler], Handler]:
         """Declare what is asked for with GET."""
-        return self.operation("GET", path, scope=scope)
+        return self.operation("GET", path, scope=scope, **more)
 
     def post(
-        self, path: str, *, scope: Scope | None = Scope.WRITE, status: int = 200
+        self, path: str, *, scope: Scope | None = Scope.WRITE, status: int = 200, **more: Any
     ) -> Callable[[Handler], Handler]:
         """Declare what is asked for with POST; `status` 201 if it makes something."""
-        return self.operation("POST", path, scope=scope, status=status)
+        return self.operation("POST", path, scope=scope, status=status, **more)
 
-    def put(self, path: str, *, scope: Scope | None = Scope.WRITE) -> Callable[[Handler], Handler]:
+    def put(
+        self, path: str, *, scope: Scope | None = Scope.WRITE, **more: Any
+    ) -> Callable[[Handler], Handler]:
         """Declare what is asked for with PUT."""
-        return self.operation("PUT", path, scope=scope)
+        return self.operation("PUT", path, scope=scope, **more)
 
     def patch(
-        self, path: str, *, scope: Scope | None = Scope.WRITE
+        self, path: str, *, scope: Scope | None = Scope.WRITE, **more: Any
     ) -> Callable[[Handler], Handler]:
         """Declare what is asked for with PATCH."""
-        return self.operation("PATCH", path, scope=scope)
+        return self.operation("PATCH", path, scope=scope, **more)
 
     def delete(
-        self, path: str, *, scope: Scope | None = Scope.WRITE
+        self, path: str, *, scope: Scope | None = Scope.WRITE, **more: Any
     ) -> Callable[[Handler], Handler]:
-        """Declare what is asked for with DELETE; a handler that returns None answers 204."""
-        return self.operation("DELETE", path, scope=scope, status=204)
+        """Declare what is asked for with DELETE."""
+        return self.operation("DELETE", path, scope=scope, **more)
 
 
 def _check_arguments(handler: Handler, operation: Operation) -> None:

@@ -9,7 +9,10 @@
     ├── WrongMethod       405
     ├── Conflict          409  the state of things does not allow it; the text says what
     │   ├── SyncInProgress     a device is syncing; says when to come back
-    │   └── FullSyncNeeded     would force every device into a full sync
+    │   ├── FullSyncNeeded     would force every device into a full sync
+    │   ├── Duplicate          a note with this first field is there already
+    │   ├── AnsweredAlready    the card is in another state than the one that was answered
+    │   └── SameKeyInProgress  the first request with this Idempotency-Key is not finished
     ├── Changed           412  If-Match names another state than the present one
     ├── TooLarge          413
     ├── Misdirected       421  called by a name that is not in allowed_hosts
@@ -160,6 +163,30 @@ class FullSyncNeeded(Conflict):
     title = "This would force every device into a full sync."
 
 
+class Duplicate(Conflict):
+    """There is a note of the notetype with the same first field already."""
+
+    name = "duplicate"
+    title = "There is a note with this first field already."
+
+
+class AnsweredAlready(Conflict):
+    """The card is not in the state any more in which it was shown."""
+
+    name = "answered-already"
+    title = "The card is in another state by now: it was answered, or changed."
+
+
+class SameKeyInProgress(Conflict):
+    """The first request with this Idempotency-Key is still being worked on."""
+
+    name = "same-key-in-progress"
+    title = "The first request with this key is still being worked on."
+
+    def __init__(self) -> None:
+        super().__init__(headers=[("Retry-After", str(SYNC_RETRY_SECONDS))])
+
+
 class Changed(Problem):
     """What If-Match names is not the present state."""
 
@@ -226,6 +253,9 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     Conflict,
     SyncInProgress,
     FullSyncNeeded,
+    Duplicate,
+    AnsweredAlready,
+    SameKeyInProgress,
     Changed,
     TooLarge,
     Misdirected,

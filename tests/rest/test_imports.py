@@ -324,5 +324,5 @@ def test_a_request_that_is_too_large_is_refused(fetcher: AncestorProgram) -> Non
 
 def test_half_characters_are_no_text(old: AncestorProgram, laptop: Device) -> None:
     reply = old.refused("import_file", {"filetype": "csv", "data": "a\udc80b"})
-    assert (reply.status, reply.problem) == (400, "malformed")
+    assert (reply.status, reply.problem) == (422, "invalid")
     assert old("add_note", {"model": "Basic", "fields": {"Front": "🦉"}})

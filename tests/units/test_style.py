@@ -19,7 +19,7 @@ LAYERS = (
     ("wsgi", "rest", "errands"),
     ("services",),
     ("sync", "media"),
-    ("collections", "accounts"),
+    ("collections", "accounts", "jobs"),
     ("protocol", "settings", "errors", "events", "free_memory"),
     ("__init__",),
 )
@@ -35,7 +35,7 @@ ALLOWED_WRITES = {
     "collections/restore_points.py:_move_write_ahead_log": "a log moves with its damaged file",
     "control/process.py:_start": "the log of the server, which only grows",
     "media/archive.py:_parts": "reads only; the mode is the one for members of a zip",
-    "media/archive.py:_stage": "into the folder of an upload, which counts for nothing without its journal",
+    "media/archive.py:stage_parts": "into the folder of an upload, which counts for nothing without its journal",
     "media/batch.py:_play_move": "moves what the journal of a committed upload says",
     "media/batch.py:write_journal": "a temporary file of atomic_files, which moves it into its place",
     "media/shared_store.py:_link_twin": "a second name for the same bytes",

@@ -135,14 +135,14 @@ def _buttons(collection: Collection, queued: QueuedCards.QueuedCard) -> list[dic
             "ease": ease,
             "label": label,
             "string_label": label,
-            "interval": _seconds(state),
+            "interval": interval_seconds(state),
             "string_interval": text.replace("\u2068", "").replace("\u2069", ""),
         }
         for ease, (label, state, text) in enumerate(zip(LABELS, each, words, strict=True), 1)
     ]
 
 
-def _seconds(state: SchedulingState) -> int:
+def interval_seconds(state: SchedulingState) -> int:
     """Return the interval that a state stands for."""
     if state.HasField("filtered"):
         if state.filtered.HasField("preview"):

@@ -1,0 +1,1 @@
+"""The modern form of the API under /api/v1/."""
