@@ -37,6 +37,7 @@ from syncserver.events import (
     SERVER_STOPPED,
     configure_logging,
 )
+from syncserver.free_memory import share_memory_among_threads
 from syncserver.services import prepare_data_root, services_for
 from syncserver.settings import (
     SERVER_SECTION,
@@ -216,6 +217,7 @@ def _block_signals() -> None:
 
 def _start_worker(app: WsgiApp, settings: Settings, url: str, stop_timeout: int) -> WsgiApp:
     """Start the services in the forked worker and return the app that it serves."""
+    share_memory_among_threads()
     services = services_for(settings)
     # Finalizers run after Granian has let the requests in progress end.
     Finalize(None, services.close, exitpriority=10)

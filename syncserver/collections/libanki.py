@@ -40,6 +40,7 @@ TOO_COMPLEX_SIGNS: Final = ("pattern too complex", "Expression tree is too large
 # Where libanki looks for media, beside the collection; there are none but during an import.
 STAGED_MEDIA: Final = ".media-staged"
 STAGED_MEDIA_DB: Final = ".media-staged.db"
+ENGLISH: Final = "en"
 # What `set_lang` knows, by their codes: en_US and so on.
 LANGUAGES: Final = frozenset(code for _name, code in anki.lang.langs)
 
@@ -71,7 +72,7 @@ class LibankiPanicked(Exception):
 class LibankiCollection:
     """One open collection file. Not for use by two threads at once: the lease sees to that."""
 
-    def __init__(self, path: Path, language: str = "en") -> None:
+    def __init__(self, path: Path, language: str = ENGLISH) -> None:
         """Open `path`, upgrading it to the newest schema; a missing file becomes a new collection.
 
         `language` is that of libanki's messages and reports.
@@ -79,7 +80,7 @@ class LibankiCollection:
         """
         # What whoever uses the collection keeps of it for as long as it is open.
         self.kept: object = None
-        self._backend = RustBackend(langs=[language], server=True)
+        self._backend = RustBackend(langs=_translations(language), server=True)
         self._path = path
         self._objects: Collection | None = None
         _guard(
@@ -251,6 +252,11 @@ class _AttachedCollection(Collection):
         self.sched = Scheduler(self) if self.v3_scheduler() else DummyScheduler(self)
 
 
+def _translations(language: str) -> list[str]:
+    """Return what is to be loaded beside English, which always is, each time in 1.4 MB."""
+    return [] if language == ENGLISH else [language]
+
+
 def scheduling_states(collection: Collection, card_id: int) -> SchedulingStates:
     """Return what each answer to a card would lead to. Raises NotFoundError."""
     return collection._backend.get_scheduling_states(card_id)  # noqa: SLF001 - the one adapter
@@ -313,7 +319,7 @@ def unpack_collection(package: Path, target: Path, media_folder: Path) -> None:
     All of the collection counts as known to the server, and as new to every device.
     Raises Rejected for what is no such package.
     """
-    backend = RustBackend(langs=["en"], server=True)
+    backend = RustBackend(langs=[], server=True)
     _guard(
         backend.import_collection_package,
         col_path=str(target),
