@@ -75,13 +75,20 @@ def decompressed_parts(source: CountingSource, limit: int) -> Iterator[bytes]:
     decompressor = take_decompressor()
     frame = decompressor.decompressobj()
     left = limit
+    parts: list[bytes] = []
+    size = 0
     for piece in _pieces(source, limit):
         part = _decompress(frame, piece)
         left -= len(part)
         if left < 0:
             raise BodyTooLarge("The request is too large.", cause=f"more than {limit} bytes")
         if part:
-            yield part
+            parts.append(part)
+            size += len(part)
+        # What comes out of small pieces is collected: whoever takes it has work with each part.
+        if parts and (frame.eof or size >= PART_SIZE):
+            yield b"".join(parts)
+            parts, size = [], 0
         if frame.eof:
             if limit - left <= PART_SIZE:
                 give_back(decompressor)
