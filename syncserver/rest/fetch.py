@@ -7,6 +7,7 @@ wants files from the server's own network gives the address itself.
 
 import ipaddress
 import socket
+import time
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -17,6 +18,7 @@ from syncserver.rest.problems import Invalid, TooLarge
 from syncserver.settings import Settings
 
 TIMEOUT: Final = urllib3.Timeout(connect=10.0, read=30.0)
+BODY_SECONDS: Final = 300.0
 PART_BYTES: Final = 64 * 1024
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -95,8 +97,12 @@ def _pool(parts: SplitResult, address: str) -> urllib3.HTTPConnectionPool:
 
 def _parts(response: urllib3.BaseHTTPResponse, limit: int) -> Iterator[bytes]:
     left = limit
-    for part in response.stream(PART_BYTES):
+    deadline = time.monotonic() + BODY_SECONDS
+    # Not more than has come: a host that sends a byte now and then would never fill a part.
+    while part := response.read1(PART_BYTES):
         left -= len(part)
         if left < 0:
             raise TooLarge(f"The URL has more than {limit} bytes.")
+        if time.monotonic() > deadline:
+            raise Invalid(f"The URL was not read within {BODY_SECONDS:.0f} seconds.")
         yield part

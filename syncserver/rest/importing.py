@@ -6,7 +6,6 @@ there afterwards that is new becomes the user's.
 """
 
 import shutil
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -147,7 +146,7 @@ def _most_unpacked(call: Call) -> int:
 def _package_expected(kind: str) -> Iterator[None]:
     try:
         yield
-    except (NotAPackage, zipfile.BadZipFile) as problem:
+    except NotAPackage as problem:
         raise Invalid(f"This is not a {kind} package.", cause=str(problem)) from None
 
 

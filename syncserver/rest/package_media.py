@@ -2,6 +2,9 @@
 
 import json
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -9,10 +12,15 @@ import zstandard
 from anki import import_export_pb2
 from google.protobuf.message import DecodeError
 
+from syncserver.protocol.bounded_streams import ByteSource
+
 LIST_NAME: Final = "media"
 VERSION_NAME: Final = "meta"
 # From this version on lists are compressed messages.
 FIRST_WITH_MESSAGES: Final = 3
+# What stands as it is in their packages: the version, and a note for Ankis that are too old.
+NEVER_COMPRESSED: Final = frozenset({VERSION_NAME, "collection.anki2", "collection.anki21"})
+PART_BYTES: Final = 256 * 1024
 # A hundred thousand names of 255 bytes, with their hashes.
 MOST_LIST_BYTES: Final = 32 * 1024 * 1024
 
@@ -22,22 +30,53 @@ class NotAPackage(Exception):
 
 
 def check_size(package: Path, limit: int) -> None:
-    """Raise NotAPackage when its members say that they are more than `limit` bytes unpacked."""
-    with zipfile.ZipFile(package) as archive:
-        if sum(member.file_size for member in archive.infolist()) > limit:
-            raise NotAPackage(f"more than {limit} bytes unpacked")
+    """Unpack a package into nothing, before libanki does it without a limit.
+
+    Raises NotAPackage when more than `limit` bytes come out, or when it is damaged.
+    """
+    left = limit
+    with _opened(package) as archive:
+        packed_twice = _version(archive) >= FIRST_WITH_MESSAGES
+        for member in archive.infolist():
+            compressed = packed_twice and member.filename not in NEVER_COMPRESSED
+            for part in _plain_parts(archive, member, compressed=compressed):
+                left -= len(part)
+                if left < 0:
+                    raise NotAPackage(f"more than {limit} bytes unpacked")
 
 
 def media_names(package: Path) -> list[str]:
-    """Return the names of the media in a package. Raises NotAPackage, BadZipFile."""
-    with zipfile.ZipFile(package) as archive:
+    """Return the names of the media in a package. Raises NotAPackage."""
+    with _opened(package) as archive:
         content = _member(archive, LIST_NAME)
-        try:
-            if _version(archive) >= FIRST_WITH_MESSAGES:
-                return _names_of_message(content)
-            return [str(name) for name in json.loads(content or b"{}").values()]
-        except (ValueError, AttributeError, DecodeError, zstandard.ZstdError) as problem:
-            raise NotAPackage(str(problem)) from None
+        if _version(archive) >= FIRST_WITH_MESSAGES:
+            return _names_of_message(content)
+        return [str(name) for name in json.loads(content or b"{}").values()]
+
+
+@contextmanager
+def _opened(package: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a package; whatever is wrong with its content is NotAPackage."""
+    try:
+        with zipfile.ZipFile(package) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, zstandard.ZstdError, EOFError) as problem:
+        raise NotAPackage(str(problem)) from None
+    except (ValueError, AttributeError, DecodeError) as problem:  # of its list of media
+        raise NotAPackage(str(problem)) from None
+    except RuntimeError as problem:  # encrypted, or compressed in a way that Python does not know
+        raise NotAPackage(str(problem)) from None
+
+
+def _plain_parts(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, *, compressed: bool
+) -> Iterator[bytes]:
+    with archive.open(member) as source:
+        reader: ByteSource = source
+        if compressed:
+            reader = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
+        while part := reader.read(PART_BYTES):
+            yield part
 
 
 def _version(archive: zipfile.ZipFile) -> int:

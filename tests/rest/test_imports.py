@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import zstandard
+from anki import import_export_pb2
 from anki.collection import ExportAnkiPackageOptions
 
 from tests.conftest import AllSidesAgree, NewDevice
@@ -306,15 +308,57 @@ def test_a_package_with_media_beyond_the_limit_brings_nothing(
     assert fetcher("find_notes") == []
 
 
+def _bomb(*, version: int) -> bytes:
+    """Return a package that is small, and says so: of a collection of 3 million bytes."""
+    inside = bytes(3_000_000)
+    name = "collection.anki2"
+    if version >= 3:
+        # Two frames that do not tell their sizes.
+        compressor = zstandard.ZstdCompressor(write_content_size=False)
+        inside = compressor.compress(inside[:1_500_000]) * 2
+        name = "collection.anki21b"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "meta", import_export_pb2.PackageMetadata(version=version).SerializeToString()
+        )
+        archive.writestr("media", zstandard.compress(b"") if version >= 3 else b"{}")
+        archive.writestr(name, inside)
+    return packed.getvalue()
+
+
+def _said_to_be_encrypted(package: bytes) -> bytes:
+    """Set the flag in each entry of the zip's list of members."""
+    entry = zipfile.stringCentralDir
+    return entry.join(
+        bytes([*rest[:4], rest[4] | 1, *rest[5:]]) if number else rest
+        for number, rest in enumerate(package.split(entry))
+    )
+
+
+@pytest.mark.parametrize("version", [1, 3])
+@pytest.mark.parametrize("filetype", ["apkg", "colpkg"])
 def test_a_package_that_unpacks_to_more_than_a_collection_is_refused(
-    fetcher: AncestorProgram,
+    fetcher: AncestorProgram, filetype: str, version: int
 ) -> None:
-    bomb = io.BytesIO()
-    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("collection.anki2", bytes(3_000_000))
-    for filetype in ("apkg", "colpkg"):
-        data = {"filetype": filetype, "data": in_base64(bomb.getvalue()), "allow_full_sync": True}
+    data = {
+        "filetype": filetype,
+        "data": in_base64(_bomb(version=version)),
+        "allow_full_sync": True,
+    }
+    assert fetcher.refused("import_file", data).status == 422
+
+
+@pytest.mark.parametrize("filetype", ["apkg", "colpkg"])
+def test_a_package_that_is_damaged_or_encrypted_is_refused(
+    fetcher: AncestorProgram, friend: Device, tmp_path: Path, filetype: str
+) -> None:
+    package = deck_package(friend, tmp_path)
+    no_zstd = package.replace(zstandard.MAGIC_NUMBER.to_bytes(4, "little"), b"none")
+    for broken in (package[: len(package) // 2], no_zstd, _said_to_be_encrypted(package)):
+        data = {"filetype": filetype, "data": in_base64(broken), "allow_full_sync": True}
         assert fetcher.refused("import_file", data).status == 422
+    assert fetcher("find_notes") == []
 
 
 def test_a_request_that_is_too_large_is_refused(fetcher: AncestorProgram) -> None:

@@ -12,11 +12,11 @@ from syncserver.rest.ancestor.documents import (
     card_document,
     latest_review,
     review_summary,
-    rows,
 )
 from syncserver.rest.ancestor.finding import checked_order
 from syncserver.rest.ancestor.handlers import AncestorRequest, Data, Handlers
 from syncserver.rest.ancestor.notes import MOST_ROWS, Tags, add_tags_to, remove_tags_from
+from syncserver.rest.reading import rows
 
 handlers: Final = Handlers()
 

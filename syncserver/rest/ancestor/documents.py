@@ -1,18 +1,14 @@
 """Notes, cards and reviews as the ancestor's programs know them."""
 
-import re
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from anki.cards import Card, CardId
 from anki.collection import Collection
 from anki.notes import Note, NoteId
-from anki.sound import SoundOrVideoTag
 
 from syncserver.rest.ancestor.handlers import Data
-
-SOUND_PLACE: Final = re.compile(r"\[anki:play:([qa]):(\d+)\]")
+from syncserver.rest.reading import rows, with_sounds
 
 
 class CardOptions(Data):
@@ -67,12 +63,6 @@ def review_summary(review_id: int, ease: int) -> dict[str, int]:
     return {"id": review_id, "ease": ease, "timestamp": review_id // 1000}
 
 
-def rows(collection: Collection, query: str, *values: int) -> Sequence[Sequence[Any]]:
-    """Return the rows of a query that changes nothing."""
-    assert collection.db is not None  # noqa: S101 - it is open
-    return collection.db.all(query, *values)
-
-
 def _shown(card: Card) -> dict[str, Any]:
     output = card.render_output()
     return {
@@ -85,17 +75,6 @@ def _shown(card: Card) -> dict[str, Any]:
 
 def _is_empty(note: Note, card: Card) -> bool:
     return not note.cloze_numbers_in_fields() and not card.question().strip()
-
-
-def with_sounds(html: str, tags: Sequence[object]) -> str:
-    """Put [sound:...] back, which libanki has replaced by a number of its own."""
-
-    def sound(place: re.Match[str]) -> str:
-        number = int(place[2])
-        tag = tags[number] if number < len(tags) else None
-        return f"[sound:{tag.filename}]" if isinstance(tag, SoundOrVideoTag) else ""
-
-    return SOUND_PLACE.sub(sound, html)
 
 
 def _stored(card: Card) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from anki.notes import Note, NoteId
 from pydantic import Field
 
 from syncserver.accounts.scopes import Scope
-from syncserver.rest.ancestor.documents import note_document, rows
+from syncserver.rest.ancestor.documents import note_document
 from syncserver.rest.ancestor.finding import find_deck
 from syncserver.rest.ancestor.handlers import AncestorRequest, Data, Handlers
 from syncserver.rest.problems import Invalid, NotFound
+from syncserver.rest.reading import rows
 
 handlers: Final = Handlers()
 

@@ -1,25 +1,20 @@
 """Studying: the ancestor's operations around the scheduler."""
 
-import time
 from typing import Any, Final
 
-from anki.cards import Card, CardId
 from anki.collection import Collection
-from anki.scheduler.v3 import CardAnswer, QueuedCards, Scheduler, SchedulingState
+from anki.scheduler.v3 import QueuedCards
 from pydantic import Field
 
 from syncserver.accounts.scopes import Scope
-from syncserver.collections.libanki import forget_queue, scheduling_states
 from syncserver.rest.ancestor.decks import select
 from syncserver.rest.ancestor.documents import CardOptions, card_document
 from syncserver.rest.ancestor.handlers import AncestorRequest, Data, Handlers
-from syncserver.rest.problems import Conflict
+from syncserver.rest.studying import interval_seconds, press, scheduler_of
 
 handlers: Final = Handlers()
 
 LABELS: Final = ("Again", "Hard", "Good", "Easy")
-RATINGS: Final = (CardAnswer.AGAIN, CardAnswer.HARD, CardAnswer.GOOD, CardAnswer.EASY)
-DAY_SECONDS: Final = 86_400
 
 
 class MaybeDeck(CardOptions):
@@ -87,36 +82,6 @@ def answer_card(collection: Collection, _request: AncestorRequest, data: Answer)
     press(collection, data.id, data.ease, data.timerStarted)
 
 
-def press(collection: Collection, card_id: int, ease: int, shown: float | None = None) -> None:
-    """Answer a card with a button (1 to 4); `shown` is when it was shown (seconds), None for now.
-
-    Raises NotFoundError.
-    """
-    scheduler = scheduler_of(collection)
-    card = collection.get_card(CardId(card_id))
-    queued = scheduler.get_queued_cards(fetch_limit=1).cards
-    if not queued or queued[0].card.id != card.id:
-        forget_queue(collection)
-    card.timer_started = _shown_at(card, shown)
-    answer = scheduler.build_answer(
-        card=card, states=scheduling_states(collection, card.id), rating=RATINGS[ease - 1]
-    )
-    scheduler.answer_card(answer)
-
-
-def scheduler_of(collection: Collection) -> Scheduler:
-    """Return the scheduler. Raises Conflict when the collection still uses an old one."""
-    if not isinstance(collection.sched, Scheduler):
-        raise Conflict("The collection uses an old scheduler; update it in Anki first.")
-    return collection.sched
-
-
-def _shown_at(card: Card, claimed: float | None) -> float:
-    """Return when the card was shown, as far as that can be: not later, nor before its limit."""
-    now = time.time()
-    return now if claimed is None else min(max(claimed, now - card.time_limit() / 1000), now)
-
-
 def _next_card(collection: Collection, options: CardOptions) -> dict[str, Any] | None:
     queued = scheduler_of(collection).get_queued_cards(fetch_limit=1)
     if not queued.cards:
@@ -140,18 +105,3 @@ def _buttons(collection: Collection, queued: QueuedCards.QueuedCard) -> list[dic
         }
         for ease, (label, state, text) in enumerate(zip(LABELS, each, words, strict=True), 1)
     ]
-
-
-def interval_seconds(state: SchedulingState) -> int:
-    """Return the interval that a state stands for."""
-    if state.HasField("filtered"):
-        if state.filtered.HasField("preview"):
-            return int(state.filtered.preview.scheduled_secs)
-        normal = state.filtered.rescheduling.original_state
-    else:
-        normal = state.normal
-    if normal.HasField("learning"):
-        return int(normal.learning.scheduled_secs)
-    if normal.HasField("relearning"):
-        return int(normal.relearning.learning.scheduled_secs)
-    return int(normal.review.scheduled_days) * DAY_SECONDS

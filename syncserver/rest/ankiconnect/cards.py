@@ -9,11 +9,11 @@ from anki.consts import QUEUE_TYPE_SUSPENDED
 from anki.errors import NotFoundError
 
 from syncserver.collections.libanki import scheduling_states
-from syncserver.rest.ancestor.documents import with_sounds
-from syncserver.rest.ancestor.study import scheduler_of
 from syncserver.rest.ankiconnect.actions import Actions, Cards, Id, Params, Search
-from syncserver.rest.ankiconnect.finding import id_list, rows
+from syncserver.rest.ankiconnect.finding import id_list
 from syncserver.rest.ankiconnect.texts import shown_fields, without_isolates
+from syncserver.rest.reading import rows, with_sounds
+from syncserver.rest.studying import scheduler_of
 
 actions: Final = Actions()
 

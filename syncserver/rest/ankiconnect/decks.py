@@ -8,10 +8,11 @@ from anki.collection import Collection
 from anki.decks import DeckConfigDict, DeckConfigId, DeckDict, DeckId, DeckTreeNode
 
 from syncserver.accounts.scopes import Scope
-from syncserver.rest.ancestor.study import scheduler_of
 from syncserver.rest.ankiconnect.actions import Actions, Cards, Id, Params
-from syncserver.rest.ankiconnect.finding import deck_named, id_list, rows
+from syncserver.rest.ankiconnect.finding import deck_named, id_list
 from syncserver.rest.problems import Invalid, NotFound
+from syncserver.rest.reading import rows
+from syncserver.rest.studying import scheduler_of
 
 actions: Final = Actions()
 

@@ -8,7 +8,8 @@ from anki.notes import Note
 from anki.utils import field_checksum, strip_html_media
 
 from syncserver.rest.ankiconnect.actions import Part
-from syncserver.rest.ankiconnect.finding import deck_named, id_list, rows
+from syncserver.rest.ankiconnect.finding import deck_named, id_list
+from syncserver.rest.reading import rows
 
 FIELD_SEPARATOR: Final = "\x1f"
 DECK: Final = "deck"

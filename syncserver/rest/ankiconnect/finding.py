@@ -1,7 +1,6 @@
 """Find decks and notetypes by their names, and tell of missing ones in the add-on's words."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from anki.collection import Collection
 from anki.decks import DeckDict
@@ -24,12 +23,6 @@ def notetype_named(collection: Collection, name: str) -> NotetypeDict:
     if notetype is None:
         raise NotFound(f"model was not found: {name:.200}")
     return notetype
-
-
-def rows(collection: Collection, query: str, *values: int) -> Sequence[Sequence[Any]]:
-    """Return the rows of a query that changes nothing."""
-    assert collection.db is not None  # noqa: S101 - it is open
-    return collection.db.all(query, *values)
 
 
 def id_list(ids: Sequence[int]) -> str:

@@ -11,12 +11,13 @@ from anki.notes import Note, NoteId
 from syncserver.accounts.scopes import Scope
 from syncserver.rest.ankiconnect.actions import Actions, Id, Notes, Params, Part, Search
 from syncserver.rest.ankiconnect.attachments import Attachments, attach, fetched
-from syncserver.rest.ankiconnect.finding import id_list, notetype_named, rows
+from syncserver.rest.ankiconnect.finding import id_list, notetype_named
 from syncserver.rest.ankiconnect.media_files import allowance_of
 from syncserver.rest.ankiconnect.tags import TagList, tag_list
 from syncserver.rest.ankiconnect.texts import set_fields, shown_fields
 from syncserver.rest.call import Call
 from syncserver.rest.problems import Invalid, NotFound
+from syncserver.rest.reading import rows
 
 actions: Final = Actions()
 

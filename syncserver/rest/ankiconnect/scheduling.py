@@ -10,10 +10,11 @@ from anki.errors import NotFoundError
 from pydantic import Field
 
 from syncserver.accounts.scopes import Scope
-from syncserver.rest.ancestor.study import press, scheduler_of
 from syncserver.rest.ankiconnect.actions import Actions, Cards, Id, Params, Part
-from syncserver.rest.ankiconnect.finding import id_list, rows
+from syncserver.rest.ankiconnect.finding import id_list
 from syncserver.rest.problems import Invalid
+from syncserver.rest.reading import rows
+from syncserver.rest.studying import press, scheduler_of
 
 actions: Final = Actions()
 

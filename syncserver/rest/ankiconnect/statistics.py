@@ -8,11 +8,12 @@ from pydantic import Field
 
 from syncserver.accounts.scopes import Scope
 from syncserver.collections.libanki import add_reviews
-from syncserver.rest.ancestor.study import scheduler_of
 from syncserver.rest.ankiconnect.actions import Actions, Cards, Id, Params
 from syncserver.rest.ankiconnect.decks import OneDeck
-from syncserver.rest.ankiconnect.finding import deck_named, id_list, rows
+from syncserver.rest.ankiconnect.finding import deck_named, id_list
 from syncserver.rest.ankiconnect.statistics_page import statistics_page
+from syncserver.rest.reading import rows
+from syncserver.rest.studying import scheduler_of
 
 actions: Final = Actions()
 

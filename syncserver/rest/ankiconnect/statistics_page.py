@@ -5,8 +5,9 @@ from typing import Final
 
 from anki.collection import Collection
 
-from syncserver.rest.ancestor.study import scheduler_of
-from syncserver.rest.ankiconnect.finding import id_list, rows
+from syncserver.rest.ankiconnect.finding import id_list
+from syncserver.rest.reading import rows
+from syncserver.rest.studying import scheduler_of
 
 DAY_MS: Final = 86_400_000
 CARDS_SQL: Final = """

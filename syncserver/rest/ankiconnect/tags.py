@@ -8,7 +8,8 @@ from pydantic import Field
 
 from syncserver.accounts.scopes import Scope
 from syncserver.rest.ankiconnect.actions import Actions, Id, Notes, Params
-from syncserver.rest.ankiconnect.finding import id_list, rows
+from syncserver.rest.ankiconnect.finding import id_list
+from syncserver.rest.reading import rows
 
 actions: Final = Actions()
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from anki.collection import Collection
 
-from syncserver.rest.ancestor.documents import rows
+from syncserver.rest.reading import rows
 
 SOUND: Final = re.compile(r"\[sound:([^\]\r\n]+)\]")
 # The file of an image, a sound, a film: quoted in one way or the other, or not at all.

@@ -7,11 +7,11 @@ from anki.cards import CardId
 from anki.collection import Collection
 from pydantic import Field
 
-from syncserver.rest.ancestor.documents import rows
 from syncserver.rest.call import Call
 from syncserver.rest.models import Document
 from syncserver.rest.operations import MOST_ID, Resource
 from syncserver.rest.problems import Invalid
+from syncserver.rest.reading import rows
 from syncserver.rest.v1.pages import Page, PageQuery, decoded, encoded
 
 resource = Resource("reviews")

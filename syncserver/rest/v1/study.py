@@ -7,7 +7,6 @@ card was answered on a device in the meantime.
 
 import hashlib
 import json
-import time
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
@@ -15,17 +14,17 @@ from anki.cards import Card, CardId
 from anki.collection import Collection
 from anki.decks import DeckId
 from anki.errors import UndoEmpty
-from anki.scheduler.v3 import CardAnswer, QueuedCards, SchedulingStates
+from anki.scheduler.v3 import QueuedCards, SchedulingStates
 from pydantic import Field
 
 from syncserver.accounts.scopes import Scope
-from syncserver.collections.libanki import extend_limits, forget_queue, scheduling_states
-from syncserver.rest.ancestor.documents import rows
-from syncserver.rest.ancestor.study import interval_seconds, scheduler_of
+from syncserver.collections.libanki import extend_limits
 from syncserver.rest.call import Call
 from syncserver.rest.models import Body, Document
 from syncserver.rest.operations import Resource
 from syncserver.rest.problems import AnsweredAlready, Conflict
+from syncserver.rest.reading import rows
+from syncserver.rest.studying import give_answer, interval_seconds, scheduler_of
 from syncserver.rest.v1.cards import RenderedCard, rendered_card
 from syncserver.rest.v1.common import Id, Reference, deck_by_id, deck_meant
 from syncserver.rest.v1.decks import Due
@@ -34,7 +33,6 @@ resource = Resource("study")
 
 Rating = Literal["again", "hard", "good", "easy"]
 RATINGS: Final[tuple[Rating, ...]] = ("again", "hard", "good", "easy")
-NUMBERS: Final = (CardAnswer.AGAIN, CardAnswer.HARD, CardAnswer.GOOD, CardAnswer.EASY)
 MOST_MILLISECONDS: Final = 24 * 3600 * 1000
 
 
@@ -116,7 +114,8 @@ def answer_card(call: Call, body: Answer) -> Next:
         card = collection.get_card(CardId(body.card_id))
         if state_of(collection, card) != body.state:
             raise AnsweredAlready
-        _answer(collection, card, body)
+        ease = RATINGS.index(body.rating) + 1
+        give_answer(collection, card, ease, body.milliseconds_taken)
         return _next(collection)
 
 
@@ -147,21 +146,6 @@ def state_of(collection: Collection, card: Card) -> str:
     schedule = (card.type, card.queue, card.due, card.ivl, card.factor, card.reps, card.lapses)
     place = (card.id, card.did, card.left, card.odue, card.odid, last)
     return hashlib.sha256(json.dumps([schedule, place]).encode()).hexdigest()[:32]
-
-
-def _answer(collection: Collection, card: Card, body: Answer) -> None:
-    scheduler = scheduler_of(collection)
-    queued = scheduler.get_queued_cards(fetch_limit=1).cards
-    if not queued or queued[0].card.id != card.id:
-        forget_queue(collection)
-    card.timer_started = time.time()
-    answer = scheduler.build_answer(
-        card=card,
-        states=scheduling_states(collection, card.id),
-        rating=NUMBERS[RATINGS.index(body.rating)],
-    )
-    answer.milliseconds_taken = min(body.milliseconds_taken, card.time_limit())
-    scheduler.answer_card(answer)
 
 
 def _next(collection: Collection) -> Next:
