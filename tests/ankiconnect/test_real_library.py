@@ -14,6 +14,7 @@ from tests.ankiconnect.conftest import PATH, Program, basic, synced
 from tests.conftest import AllSidesAgree
 from tests.support.device import Device
 from tests.support.forwarder import forwarding
+from tests.support.missing import cannot_be_tested
 from tests.support.npm_package import NotInstallable, npm_package
 from tests.support.our_server import OurServer
 
@@ -31,7 +32,7 @@ def library() -> str:
     try:
         return str(npm_package("yanki-connect", VERSION))
     except NotInstallable as problem:
-        pytest.skip(str(problem))
+        cannot_be_tested(problem)
 
 
 @pytest.fixture(params=["by address and key", "forwarded"])

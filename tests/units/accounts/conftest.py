@@ -1,6 +1,5 @@
 """Real databases for the tests of accounts: a SQLite file each, and PostgreSQL where it is installed."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from syncserver.accounts.login_throttle import LoginThrottle
 from syncserver.accounts.passwords import Passwords
 from syncserver.accounts.users import Users
 from syncserver.settings import Settings
+from tests.support.missing import cannot_be_tested
 
 SettingsFactory = Callable[..., Settings]
 
@@ -36,10 +36,7 @@ def postgresql() -> Iterator[Callable[[], str]]:
     """Make URLs of new, empty databases in a PostgreSQL server that lives as long as the tests."""
     binaries = find_binaries()
     if binaries is None:
-        message = "PostgreSQL's initdb and pg_ctl are not installed (Debian package: postgresql)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        cannot_be_tested("PostgreSQL is not installed (Debian package: postgresql)")
     # Not below pytest's folders, which only their owner may enter; and short, for the socket.
     folder = Path(tempfile.mkdtemp(prefix="accounts-pg-"))
     try:
