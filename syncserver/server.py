@@ -171,6 +171,7 @@ class _Supervisor(MPServer):
             target="syncserver",
             interface=Interfaces.WSGI,
             workers=1,
+            blocking_threads=1,  # the worker has its own; this only keeps Granian's advice away
             websockets=False,
             respawn_failed_workers=True,
             workers_kill_timeout=worker.options.stop_timeout,

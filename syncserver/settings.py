@@ -28,6 +28,8 @@ from pydantic import (
 SERVER_SECTION: Final = "server:main"
 OUR_EGG: Final = "egg:syncserver"
 ENVIRONMENT_PREFIX: Final = "SYNCSERVER_"
+# In the place of a file of the operator's; every option then comes from the environment.
+BUILTIN_CONFIG: Final = Path(__file__).with_name("builtin.ini")
 # PasteDeploy puts these into every [DEFAULT] section by itself.
 PASTE_OWN_KEYS: Final = frozenset({"here", "__file__"})
 

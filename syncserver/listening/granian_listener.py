@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from granian import _futures, _granian
+from granian import _granian
+from granian._futures import _new_cbscheduler
 from granian._loops import loops
 from granian.constants import HTTPModes, SSLProtocols
 from granian.wsgi import _callback_wrapper
@@ -23,7 +24,7 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 # Their annotations are not those of the compiled code.
 _compiled: Final[Any] = _granian
-_schedulers: Final[Any] = _futures
+_new_scheduler: Final[Any] = _new_cbscheduler
 # The event loop of the process; WSGI does not use it, but Granian asks for one.
 _loop: Final[list[Any]] = []
 # Threads that only move bytes; each waits for a body or for a client that reads slowly.
@@ -61,9 +62,7 @@ class GranianListener:
         )
         serve = worker.serve_mtr_uds if is_unix(shared) else worker.serve_mtr
         loop = _event_loop()
-        scheduler = _schedulers._new_cbscheduler(
-            loop, _callback_wrapper(app, {}), impl_asyncio=True
-        )
+        scheduler = _new_scheduler(loop, _callback_wrapper(app, {}), impl_asyncio=True)
         try:
             serve(scheduler, loop, self._signal)
         except BaseException as problem:
