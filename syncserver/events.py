@@ -18,6 +18,7 @@ import structlog
 REQUEST: Final = "request"
 REQUEST_FAILED: Final = "request_failed"
 BODY_MISSING: Final = "body_missing"
+BODY_TIMED_OUT: Final = "body_timed_out"
 SERVER_STARTED: Final = "server_started"
 SERVER_STOPPED: Final = "server_stopped"
 TLS_RENEWED: Final = "tls_renewed"

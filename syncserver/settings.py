@@ -83,6 +83,9 @@ class Settings(BaseModel):
     max_request_bytes: ByteSize = Field(
         default=ByteSize(100_000_000), description="Largest other request, after decompression."
     )
+    body_timeout: PositiveSeconds = Field(
+        default=60, description="Seconds of silence after which a half-sent request is cut off."
+    )
     sync_timeout: PositiveSeconds = Field(
         default=300, description="Seconds of silence after which a sync is rolled back."
     )
