@@ -37,6 +37,8 @@ from syncserver.settings import (
 START_TIMEOUT: Final = 60.0
 POLL_SECONDS: Final = 0.05
 PARENT_POLL_SECONDS: Final = 0.5
+# What the system may need to end a process that was killed a moment ago.
+DYING_SECONDS: Final = 2.0
 
 
 class NotStarted(Exception):
@@ -94,8 +96,9 @@ def _text(value: object) -> str:
 
 def _wait_for_killed_owner(data_root: Path, deadline: float) -> None:
     """Return when nobody owns the data root; a worker ends soon after its supervisor was killed."""
+    alive_until = min(deadline, time.monotonic() + DYING_SECONDS)
     while (pid := data_root_lock.owner(data_root)) is not None:
-        if not pid or _is_alive(pid) or time.monotonic() > deadline:
+        if time.monotonic() > (alive_until if not pid or _is_alive(pid) else deadline):
             raise data_root_lock.DataRootInUse(data_root, pid)
         time.sleep(POLL_SECONDS)
 
