@@ -79,9 +79,9 @@ class GranianListener:
         """Tell whether all requests have ended after `stop`."""
         return self._drained.is_set()
 
-    def wait(self) -> None:
-        """Return when the requests that were in progress have ended."""
-        self._drained.wait()
+    def wait(self, timeout: float) -> None:
+        """Return when the requests that were in progress have ended, or after that long."""
+        self._drained.wait(timeout)
 
 
 def _tls_arguments(tls: Tls | None) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Worker:
         for one in listeners:
             one.stop()
         for one in listeners:
-            one.wait()
+            one.wait(self.options.stop_timeout)
 
     def _plain_listeners(self) -> list[GranianListener]:
         redirect = redirecting_app(self.settings.public_url, self.sockets.port)
