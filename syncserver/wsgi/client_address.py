@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from webob import Request
@@ -57,16 +57,22 @@ class TrustedProxies:
 
     def _is_trusted(self, address: str) -> bool:
         try:
-            parsed = ip_address(address)
+            parsed = _parsed(address)
         except ValueError:
             return False
         return any(parsed in network for network in self.networks)
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address:
+    """Return an address; one of IPv4 that came through a socket for both kinds is one of IPv4."""
+    parsed = ip_address(address)
+    return (isinstance(parsed, IPv6Address) and parsed.ipv4_mapped) or parsed
 
 
 @lru_cache(maxsize=REMEMBERED_ADDRESSES)
 def _printable(address: str) -> str:
     """Return the address in its usual spelling; what is none is cut short for the log."""
     try:
-        return str(ip_address(address))
+        return str(_parsed(address))
     except ValueError:
         return address[:45]
