@@ -26,15 +26,14 @@ START_TIMEOUT = 30.0
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
 # What `a2enmod` and Debian's own selection load, of what the written files use.
 APACHE_LOADED = (
-    *("mpm_event", "authz_core", "alias", "env", "headers", "reqtimeout", "socache_shmcb"),
-    *("ssl", "proxy", "proxy_http"),
+    *("mpm_event", "authz_core", "alias", "env", "headers", "reqtimeout", "socache_shmcb", "ssl"),
 )
 
 
-def deploy_files(config: Path, *arguments: str | Path) -> str:
+def deploy_files(config: Path, *arguments: str | Path, python: str = sys.executable) -> str:
     """Call `ctl.py deploy-files`, which must succeed, and return what it printed."""
     done = subprocess.run(
-        [sys.executable, str(REPOSITORY / "ctl.py"), "deploy-files", *map(str, arguments)]
+        [python, str(REPOSITORY / "ctl.py"), "deploy-files", *map(str, arguments)]
         + ["--config", str(config)],
         capture_output=True,
         text=True,
@@ -49,10 +48,17 @@ class ReverseProxy:
     """A running proxy with TLS for a configuration file of ours, at a path of https://localhost."""
 
     def __init__(
-        self, kind: str, folder: Path, config: Path, authority: OwnAuthority, path: str = "/"
+        self,
+        kind: str,
+        folder: Path,
+        config: Path,
+        authority: OwnAuthority,
+        path: str = "/",
+        python: str = sys.executable,
     ) -> None:
-        """Have its file written, start it, return when it lets a request through."""
+        """Have its file written by that Python, start it, return when it lets a request through."""
         folder.mkdir(parents=True)
+        self._python = python
         self.folder, self._authority = folder, authority
         self.port, self.http_port = free_port(), free_port()
         self.path = path
@@ -82,7 +88,12 @@ class ReverseProxy:
 
     def memory(self) -> int:
         """Return the bytes that its processes hold for themselves."""
-        return sum(process.memory_full_info().uss for process in self._processes())
+        return sum(process.memory_full_info().uss for process in self.processes())
+
+    def processes(self) -> list[psutil.Process]:
+        """Return its processes, the first one first."""
+        first = psutil.Process(self._process.pid)
+        return [first, *first.children(recursive=True)]
 
     def log(self) -> str:
         """Return what it printed."""
@@ -108,15 +119,14 @@ class ReverseProxy:
             own,
             *(kind, "--output", self.folder / "written", "--certificate", certificate),
             *("--key", self._authority.key, "--http-port", str(self.http_port)),
+            python=self._python,
         )
-        (written,) = [
-            path for path in (self.folder / "written").iterdir() if path.suffix != ".wsgi"
-        ]
-        return written
-
-    def _processes(self) -> list[psutil.Process]:
-        first = psutil.Process(self._process.pid)
-        return [first, *first.children(recursive=True)]
+        written = {path.suffix: path for path in (self.folder / "written").iterdir()}
+        if script := written.pop(".wsgi", None):
+            # Where it belongs: beside the configuration file.
+            script.rename(own.with_name(script.name))
+        (one,) = written.values()
+        return one
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT
@@ -158,11 +168,10 @@ def _nginx(proxy: ReverseProxy) -> Sequence[str]:
     return [program("nginx"), "-c", str(around), "-p", str(proxy.folder), "-e", "stderr"]
 
 
-def apache_around(proxy: ReverseProxy, modules: Sequence[str]) -> str:
-    """Return the configuration around a site of Apache."""
+def _apache_around(proxy: ReverseProxy, modules: Sequence[str]) -> str:
     proxy.temporary_folder.mkdir()
     loaded = "".join(
-        f"LoadModule {name}_module {file_of('apache2', APACHE_MODULES / f'mod_{name}.so')}\n"
+        f"LoadModule {name}_module {_module(name)}\n"
         for name in modules
     )
     # Apache refuses to serve as root.
@@ -176,10 +185,22 @@ def apache_around(proxy: ReverseProxy, modules: Sequence[str]) -> str:
     )
 
 
-def _apache(proxy: ReverseProxy) -> Sequence[str]:
+def _module(name: str) -> Path:
+    return file_of("mod_wsgi" if name == "wsgi" else "apache2", APACHE_MODULES / f"mod_{name}.so")
+
+
+def _apache(proxy: ReverseProxy, *modules: str) -> Sequence[str]:
     around = proxy.folder / "apache2.conf"
-    around.write_text(apache_around(proxy, APACHE_LOADED))
+    around.write_text(_apache_around(proxy, [*APACHE_LOADED, *modules]))
     return [program("apache2"), "-f", str(around), "-D", "FOREGROUND"]
+
+
+def _mod_proxy(proxy: ReverseProxy) -> Sequence[str]:
+    return _apache(proxy, "proxy", "proxy_http")
+
+
+def _mod_wsgi(proxy: ReverseProxy) -> Sequence[str]:
+    return _apache(proxy, "wsgi")
 
 
 def _caddy(proxy: ReverseProxy) -> Sequence[str]:
@@ -198,4 +219,10 @@ def _haproxy(proxy: ReverseProxy) -> Sequence[str]:
     return [program("haproxy"), "-db", "-f", str(around), "-f", str(proxy.written)]
 
 
-COMMANDS = {"nginx": _nginx, "apache": _apache, "caddy": _caddy, "haproxy": _haproxy}
+COMMANDS = {
+    "nginx": _nginx,
+    "apache": _mod_proxy,
+    "apache-wsgi": _mod_wsgi,
+    "caddy": _caddy,
+    "haproxy": _haproxy,
+}
