@@ -40,6 +40,9 @@ def deploy_files(  # noqa: PLR0913, PLR0917 - each is an option that people type
     http_port: Annotated[
         int, typer.Option("--http-port", help="The proxy's port that redirects to https.")
     ] = HTTP_PORT,
+    log_file: Annotated[
+        str, typer.Option("--log-file", help="Where the log goes, if not where it usually does.")
+    ] = "",
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Write the configuration of a proxy, of a service manager and the like.
@@ -58,6 +61,7 @@ def deploy_files(  # noqa: PLR0913, PLR0917 - each is an option that people type
         certificate=certificate,
         key=key,
         http_port=http_port,
+        named_log=log_file,
     )
     chosen = KINDS[kind.value]
     _check(installation, is_proxy=chosen.is_proxy)

@@ -42,6 +42,7 @@ class Deployment:
     certificate: str = ""
     key: str = ""
     http_port: int = HTTP_PORT
+    named_log: str = ""
 
     @cached_property
     def _public(self) -> SplitResult:
@@ -117,7 +118,9 @@ class Deployment:
 
     @property
     def log_file(self) -> Path:
-        """The log of a server that `ctl.py start` has started."""
+        """The log: the given one, or that of a server that `ctl.py start` has started."""
+        if self.named_log:
+            return Path(self.named_log)
         return self.settings.data_root / (self.server.log_file or "syncserver.log")
 
     @property

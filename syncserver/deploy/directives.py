@@ -146,6 +146,7 @@ def _systemd(deployment: Deployment) -> dict[str, str]:
 def _supervisor(deployment: Deployment) -> dict[str, str]:
     return {
         "supervisor_command": deployment.start_command.replace("%", "%%"),
+        "supervisor_log": deployment.named_log or "/var/log/supervisor/syncserver.log",
         "supervisor_folder": str(deployment.folder).replace("%", "%%"),
     }
 

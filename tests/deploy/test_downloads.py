@@ -20,7 +20,7 @@ from tests.support.reverse_proxies import ReverseProxy
 
 COLLECTION_BYTES = 30_000_000
 # What a proxy, TLS and the sockets of the way may hold together.
-MOST_BUFFERED = 12_000_000
+MOST_BUFFERED = 9_000_000
 SMALL_WINDOW = 64 * 1024
 
 
