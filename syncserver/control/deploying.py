@@ -16,7 +16,7 @@ from syncserver.control.installation import (
     open_installation,
 )
 from syncserver.control.output import CommandFailed, note, say
-from syncserver.deploy.catalogue import KINDS, DeployFile, write_file
+from syncserver.deploy.catalogue import KINDS, DeployFile, Kind, write_file
 from syncserver.deploy.deployment import HTTP_PORT, Deployment
 from syncserver.deploy.directives import NotExpressible
 
@@ -24,25 +24,35 @@ KindName = Enum("KindName", {name: name for name in KINDS}, type=str)  # type: i
 MODULE_FILE: Final = "__main__.py"
 
 
+KindArgument = Annotated[KindName, typer.Argument(help="The program that is to be set up.")]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write into this folder.")
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that differ.")]
+UserOption = Annotated[
+    str, typer.Option("--user", help="Who runs the server; without it, who owns its files.")
+]
+CertificateOption = Annotated[
+    str, typer.Option("--certificate", help="The proxy's certificate with its chain.")
+]
+KeyOption = Annotated[str, typer.Option("--key", help="The certificate's key.")]
+HttpPortOption = Annotated[
+    int, typer.Option("--http-port", help="The proxy's port that redirects to https.")
+]
+LogOption = Annotated[
+    str, typer.Option("--log-file", help="Where the log goes, if not where it usually does.")
+]
+
+
 def deploy_files(  # noqa: PLR0913, PLR0917 - each is an option that people type
-    kind: Annotated[KindName, typer.Argument(help="The program that is to be set up.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write into this folder.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that differ.")] = False,
-    user: Annotated[
-        str, typer.Option("--user", help="Who runs the server; without it, who owns its files.")
-    ] = "",
-    certificate: Annotated[
-        str, typer.Option("--certificate", help="The proxy's certificate with its chain.")
-    ] = "",
-    key: Annotated[str, typer.Option("--key", help="The certificate's key.")] = "",
-    http_port: Annotated[
-        int, typer.Option("--http-port", help="The proxy's port that redirects to https.")
-    ] = HTTP_PORT,
-    log_file: Annotated[
-        str, typer.Option("--log-file", help="Where the log goes, if not where it usually does.")
-    ] = "",
+    kind: KindArgument,
+    output: OutputOption = None,
+    force: ForceOption = False,
+    user: UserOption = "",
+    certificate: CertificateOption = "",
+    key: KeyOption = "",
+    http_port: HttpPortOption = HTTP_PORT,
+    log_file: LogOption = "",
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Write the configuration of a proxy, of a service manager and the like.
@@ -64,17 +74,24 @@ def deploy_files(  # noqa: PLR0913, PLR0917 - each is an option that people type
         named_log=log_file,
     )
     chosen = KINDS[kind.value]
-    _check(installation, is_proxy=chosen.is_proxy)
-    try:
-        texts = [(file, file.text(deployment)) for file in chosen.files]
-    except NotExpressible as problem:
-        raise CommandFailed(str(problem)) from None
-    for warning in _warnings(deployment, names_host=chosen.is_proxy):
+    texts = _filled_in(chosen, deployment)
+    for warning in _warnings(deployment, is_proxy=chosen.is_proxy):
         note(warning)
     if output is None:
         _print(texts)
     else:
         _write(output, texts, force=force)
+
+
+def _filled_in(kind: Kind, deployment: Deployment) -> list[tuple[DeployFile, str]]:
+    if kind.is_proxy and getattr(deployment.server, "tls_certificate", None):
+        raise CommandFailed(
+            "the server speaks TLS itself (tls_certificate): behind a proxy leave that to the proxy"
+        )
+    try:
+        return [(file, file.text(deployment)) for file in kind.files]
+    except NotExpressible as problem:
+        raise CommandFailed(str(problem)) from None
 
 
 def _command() -> tuple[str, ...]:
@@ -95,16 +112,8 @@ def _owner(installation: Installation) -> str:
         return str(owner)
 
 
-def _check(installation: Installation, *, is_proxy: bool) -> None:
-    """Refuse what a proxy and the server would both do: each of them would want a certificate."""
-    if is_proxy and getattr(installation.server, "tls_certificate", None):
-        raise CommandFailed(
-            "the server speaks TLS itself (tls_certificate): behind a proxy leave that to the proxy"
-        )
-
-
-def _warnings(deployment: Deployment, *, names_host: bool) -> Iterator[str]:
-    if names_host and not deployment.settings.public_url:
+def _warnings(deployment: Deployment, *, is_proxy: bool) -> Iterator[str]:
+    if is_proxy and not deployment.settings.public_url:
         yield f"public_url is empty: put your server's name in the place of {deployment.host}"
     if deployment.user == "root":
         yield "the server would run as root: give it a user of its own, or name one with --user"

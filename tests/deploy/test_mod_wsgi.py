@@ -4,57 +4,36 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from anki.errors import BackendError
 
-import syncserver
 from syncserver.collections import data_root_lock
 from syncserver.control.installation import open_accounts, open_installation
 from tests.support.accounts import Account
 from tests.support.contents import contents
+from tests.support.debian_python import open_folder
 from tests.support.device import FULL_UPLOAD, NO_CHANGES, Device
 from tests.support.media_device import media_of, refer_to_media, sync_media, write_media
 from tests.support.our_server import REPOSITORY
 from tests.support.own_authority import OwnAuthority, trust
 from tests.support.reverse_proxies import ReverseProxy, deploy_files
 
-# The Python that Debian's mod_wsgi is built for.
-DEBIAN_PYTHON = "/usr/bin/python3"
 APACHES_USER = "www-data"
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """A folder that Apache's user may enter, unlike those of pytest."""
-    folder = Path(tempfile.mkdtemp(prefix="mod-wsgi-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    with open_folder("mod-wsgi") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
-def python(folder: Path) -> str:
-    """Debian's Python in an environment with the packages of this one."""
-    version = "import sys; print('%d.%d' % sys.version_info[:2])"
-    found = subprocess.run([DEBIAN_PYTHON, "-c", version], capture_output=True, text=True)
-    ours = "%d.%d" % sys.version_info[:2]
-    if found.stdout.strip() != ours:
-        pytest.skip(f"mod_wsgi is built for another Python than {ours}")
-    environment = folder / "environment"
-    create = [DEBIAN_PYTHON, "-m", "venv", "--without-pip", str(environment)]
-    subprocess.run(create, check=True, timeout=120)
-    library = Path(f"lib/python{ours}/site-packages")
-    packages = environment / library
-    shutil.copytree(Path(sys.prefix) / library, packages, dirs_exist_ok=True)
-    # The code under test, also where it is not installed but run from its source folder.
-    shutil.rmtree(packages / "syncserver", ignore_errors=True)
-    shutil.copytree(Path(syncserver.__file__).parent, packages / "syncserver")
-    return str(environment / "bin" / "python")
+def python(debian_python: Path) -> str:
+    return str(debian_python)
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,6 @@ import http.client
 import json
 import re
 import secrets
-import time
-from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import urlsplit
 

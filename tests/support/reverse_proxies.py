@@ -33,8 +33,10 @@ APACHE_LOADED = (
 def deploy_files(config: Path, *arguments: str | Path, python: str = sys.executable) -> str:
     """Call `ctl.py deploy-files`, which must succeed, and return what it printed."""
     done = subprocess.run(
-        [python, str(REPOSITORY / "ctl.py"), "deploy-files", *map(str, arguments)]
-        + ["--config", str(config)],
+        [
+            *(python, str(REPOSITORY / "ctl.py"), "deploy-files", "--config", str(config)),
+            *map(str, arguments),
+        ],
         capture_output=True,
         text=True,
         timeout=60,
@@ -137,18 +139,16 @@ class ReverseProxy:
             time.sleep(0.05)
 
     def _lets_through(self) -> bool:
-        connection = HTTPSConnection(
-            "localhost", self.port, timeout=10, context=self._authority.trusted()
-        )
         try:
-            connection.request("GET", f"{self.path}health")
-            return connection.getresponse().status == 200
-        except ssl.SSLError:
+            context = self._authority.trusted()
+            connection = HTTPSConnection("localhost", self.port, timeout=10, context=context)
+            with contextlib.closing(connection):
+                connection.request("GET", f"{self.path}health")
+                return connection.getresponse().status == 200
+        except ssl.SSLCertVerificationError:
             raise
         except (OSError, HTTPException):
             return False
-        finally:
-            connection.close()
 
 
 def _nginx(proxy: ReverseProxy) -> Sequence[str]:
@@ -170,10 +170,7 @@ def _nginx(proxy: ReverseProxy) -> Sequence[str]:
 
 def _apache_around(proxy: ReverseProxy, modules: Sequence[str]) -> str:
     proxy.temporary_folder.mkdir()
-    loaded = "".join(
-        f"LoadModule {name}_module {_module(name)}\n"
-        for name in modules
-    )
+    loaded = "".join(f"LoadModule {name}_module {_module(name)}\n" for name in modules)
     # Apache refuses to serve as root.
     user = "User www-data\nGroup www-data\n" if os.geteuid() == 0 else ""
     return (
