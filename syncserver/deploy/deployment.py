@@ -2,7 +2,6 @@
 
 import grp
 import pwd
-import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -130,11 +129,6 @@ class Deployment:
             return grp.getgrgid(pwd.getpwnam(self.user).pw_gid).gr_name
         except KeyError:
             return self.user
-
-    @property
-    def start_command(self) -> str:
-        """The words that start the server in the foreground, quoted as a shell wants them."""
-        return shlex.join([*self.command, "debug", "--config", str(self.config)])
 
     @property
     def needs_low_port(self) -> bool:

@@ -9,7 +9,7 @@ PLAIN_WORD: Final = re.compile(r"[\w./:@%+,=-]+")
 # In a host or a path these mean the same to every program; anything else would need quoting of a
 # different kind for each.
 PLAIN_ADDRESS: Final = re.compile(r"[A-Za-z0-9._~:/-]*")
-UNQUOTABLE: Final = re.compile(r"[\"\\$\x00-\x1f]")
+UNQUOTABLE: Final = re.compile(r"[\"'\\$\x00-\x1f]")
 
 
 class NotExpressible(Exception):
@@ -132,7 +132,7 @@ def _systemd(deployment: Deployment) -> dict[str, str]:
     capability = LOW_PORT_CAPABILITY if deployment.needs_low_port else ""
     folders = " ".join(_systemd_word(folder) for folder in deployment.written_folders)
     return {
-        "systemd_command": deployment.start_command.replace("%", "%%"),
+        "systemd_command": _command(deployment),
         "systemd_folder": str(deployment.folder).replace("%", "%%"),
         "systemd_mounts": _systemd_word(deployment.settings.data_root),
         "systemd_written": folders,
@@ -145,7 +145,7 @@ def _systemd(deployment: Deployment) -> dict[str, str]:
 
 def _supervisor(deployment: Deployment) -> dict[str, str]:
     return {
-        "supervisor_command": deployment.start_command.replace("%", "%%"),
+        "supervisor_command": _command(deployment),
         "supervisor_log": deployment.named_log or "/var/log/supervisor/syncserver.log",
         "supervisor_folder": str(deployment.folder).replace("%", "%%"),
     }
@@ -158,6 +158,12 @@ def _fail2ban(deployment: Deployment) -> dict[str, str]:
         "fail2ban_ports": f"http,https,{deployment.server.port}",
         "fail2ban_failures": str(deployment.settings.login_failures_per_account),
     }
+
+
+def _command(deployment: Deployment) -> str:
+    """Return what starts the server, as systemd and Supervisor read a command."""
+    words = [*deployment.command, "debug", "--config", str(deployment.config)]
+    return " ".join(_word(word) for word in words).replace("%", "%%")
 
 
 def _systemd_word(path: object) -> str:

@@ -1,6 +1,7 @@
 """The files for other programs: what stands in the source folder, and what settings change."""
 
 import configparser
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from syncserver.control.process import CLOSING_TIMEOUT
@@ -152,7 +154,7 @@ def test_paths_with_blanks_and_percent_signs_stay_whole() -> None:
         deployment(data_root="/srv/50 % of it"), config=Path("/srv/my server/production.ini")
     )
     assert 'ReadWritePaths="/srv/50 %% of it"\n' in text_of("systemd", odd)
-    assert "--config '/srv/my server/production.ini'" in text_of("systemd", odd)
+    assert '--config "/srv/my server/production.ini"' in text_of("systemd", odd)
     parser = configparser.ConfigParser(interpolation=configparser.BasicInterpolation())
     parser.read_string(text_of("supervisor", replace(odd, command=("/opt/a%b/ctl.py",))))
     assert parser["program:syncserver"]["command"].startswith("/opt/a%b/ctl.py debug --config ")
@@ -166,9 +168,44 @@ def test_what_configuration_files_take_apart_is_refused(changes: dict[str, str])
         text_of("logrotate", deployment(**changes))
 
 
+@pytest.mark.parametrize("folder", ["/srv/anna's", "/srv/$HOME", "/srv/new\nline"])
+def test_a_command_that_service_managers_take_apart_is_refused(folder: str) -> None:
+    with pytest.raises(NotExpressible):
+        text_of("systemd", replace(EXAMPLE, config=Path(folder) / "production.ini"))
+
+
 def test_a_trusted_proxy_is_never_banned() -> None:
     text = text_of("fail2ban", deployment(trusted_proxies="10.1.2.3/32"))
     assert "ignoreip = 127.0.0.0/8 ::1 10.1.2.3/32\n" in text
+
+
+# The document
+
+
+def rows_under(heading: str) -> list[list[str]]:
+    section = (
+        (ROOT / "docs" / "proxies.md").read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+    )
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:3] == "| `"]
+    assert rows
+    return rows
+
+
+def test_the_document_names_every_kind_its_files_and_their_places() -> None:
+    rows = [row for row in rows_under("The files, filled in") if not row[0].startswith("`--")]
+    assert [row[0].strip("`") for row in rows] == list(KINDS)
+    for (_name, files, places), kind in zip(rows, KINDS.values(), strict=True):
+        links = re.findall(r"\(\.\./([^)]+)\)", files)
+        assert links == [f"{kind.example_folder}/{file.name}" for file in kind.files]
+        assert all(file.place in places.replace("`", "") for file in kind.files)
+
+
+def test_the_document_names_every_option_of_the_command() -> None:
+    rows = [row for row in rows_under("The files, filled in") if row[0].startswith("`--")]
+    named = {option for row in rows for option in re.findall(r"--[a-z-]+", " ".join(row))}
+    command = get_command(build_program()).commands["deploy-files"]
+    options = {parameter.opts[0] for parameter in command.params} - {"kind", "--config"}
+    assert named == options
 
 
 # The command
