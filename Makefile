@@ -4,6 +4,7 @@
 # make bench-full   the same with more rounds and larger loads; takes about an hour
 # make lock   write requirements/ anew, with the newest versions that pyproject.toml allows
 # make addons build the add-ons for Anki into dist/
+# make deploy-files   write deploy/ and supervisor/ anew from the package's templates
 
 VENV := .venv
 PYTHON := python3
@@ -15,7 +16,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.10 --no-header --u
 OUR_FILES := pyproject.toml README.md LICENSE \
 	$(shell find syncserver -type f -not -path '*/__pycache__/*')
 
-.PHONY: run install test lint bench bench-full lock addons
+.PHONY: run install test lint bench bench-full lock addons deploy-files
 
 run: install $(CONFIG)
 	@$(BIN)/syncserver-ctl first-user --config $(CONFIG)
@@ -33,6 +34,9 @@ lint: $(VENV)/installed-dev
 
 addons:
 	@$(PYTHON) addons/build.py
+
+deploy-files: $(VENV)/installed
+	@$(BIN)/python -m syncserver.deploy .
 
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m bench run

@@ -39,12 +39,17 @@ class TrustedProxies:
         `mounted_at` is the path under which the app that asks is mounted.
         """
         scheme = self._forwarded(request, "Proto", request.scheme)
-        path = request.script_name.removesuffix(mounted_at)
+        path = self._prefix(request) + request.script_name.removesuffix(mounted_at)
         return f"{scheme}://{self.host(request)}{path}/"
 
     def host(self, request: Request) -> str:
         """Return the host, with its port if it is not the usual one, that the client asked for."""
         return self._forwarded(request, "Host", request.host)
+
+    def _prefix(self, request: Request) -> str:
+        """Return the path that a proxy has taken away from the front of the address."""
+        said = self._forwarded(request, "Prefix", "").strip("/")
+        return f"/{said}" if said else ""
 
     def _forwarded(self, request: Request, what: str, direct: str) -> str:
         if not self._is_trusted(_remote_address(request)):

@@ -14,8 +14,8 @@ from syncserver.protocol.bounded_streams import CountingSource, LengthLimitedSou
 # request on without any body: the commonest cause of failed set-ups.
 BODY_MISSING_TEXT: Final = (
     "The request arrived without its body. Anki sends it in chunks (Transfer-Encoding: chunked)"
-    " and a proxy in front of this server has dropped it. nginx: set 'proxy_http_version 1.1;'"
-    " and 'proxy_request_buffering on;'. Apache: set 'SetEnv proxy-sendchunked 1'."
+    " and a proxy in front of this server has dropped it. nginx: set 'proxy_http_version 1.1;'."
+    " Apache: set 'SetEnv proxy-sendchunked 1'. 'ctl.py deploy-files' writes what is right for both."
 )
 
 log = structlog.get_logger()

@@ -89,6 +89,17 @@ def test_a_trusted_proxy_says_how_the_client_reached_it(root_app) -> None:
     assert "anki.example" not in browse(root_app, "/", headers=headers, environ=stranger).text
 
 
+@pytest.mark.parametrize("prefix", ["/anki", "/anki/", "anki, outer"])
+@pytest.mark.parametrize("path", ["/", "/sync/"])
+def test_a_trusted_proxy_says_which_path_it_took_away(root_app, path: str, prefix: str) -> None:
+    headers = {"X-Forwarded-Prefix": prefix, "Host": "school.example"}
+    behind = {"REMOTE_ADDR": "127.0.0.1"}
+    page = browse(root_app, path, headers=headers, environ=behind).text
+    assert "<code>http://school.example/anki/</code>" in page
+    stranger = {"REMOTE_ADDR": "192.0.2.7"}
+    assert "/anki/" not in browse(root_app, path, headers=headers, environ=stranger).text
+
+
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json"])
 def test_a_program_is_told_the_version_as_text(root_app, accept: str | None) -> None:
     response = get(root_app, "/", headers={"Accept": accept} if accept else {})
