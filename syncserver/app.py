@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
+from syncserver.backups.scheduler import SnapshotScheduler
 from syncserver.errands.channel import ErrandListener
 from syncserver.rest.ancestor.endpoint import collection_view, list_view
 from syncserver.rest.ankiconnect.endpoint import ankiconnect_view
@@ -169,6 +170,7 @@ def _shared(
     loaded = load_options(Settings, "DEFAULT", global_conf, file=_file(global_conf))
     services = services_for(loaded.options)
     services.accompany("errands", ErrandListener)
+    services.accompany("snapshots", lambda services: SnapshotScheduler(services.restore_points))
     return services, TrustedProxies(loaded.options.trusted_proxies)
 
 

@@ -24,7 +24,7 @@ from anki.collection import (
 
 from syncserver import events
 from syncserver.accounts.users import User
-from syncserver.collections import atomic_files
+from syncserver.collections import atomic_files, restore_points
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder
 from syncserver.collections.libanki import (
     LibankiCollection,
@@ -129,7 +129,9 @@ def replace_by_package(call: Call, user: User, path: Path, *, allow_full_sync: b
         candidate = _unpacked(path, path.with_suffix(".unpacked"), media)
         store_files(call.services, user, _files_in(media))
         with call.services.collections.borrow(user.folder) as lease:
-            replace_collection(lease, candidate, call.services.settings.backups_keep)
+            replace_collection(
+                lease, candidate, call.services.settings.backups_keep, restore_points.IMPORT
+            )
     finally:
         shutil.rmtree(media)
         media.with_suffix(".db").unlink(missing_ok=True)
