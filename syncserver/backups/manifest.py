@@ -71,9 +71,7 @@ def write_manifest(point: RestorePoint, manifest: Manifest) -> None:
 
 def write_media_list(point: RestorePoint, files: Iterable[MediaFile]) -> None:
     """Write the list of the media, compressed, a JSON object in each line."""
-    compressor = zstandard.ZstdCompressor(level=3, write_checksum=True).compressobj()
-    lines = (compressor.compress(msgspec.json.encode(file) + b"\n") for file in files)
-    _write(point.media_list, _with_end(lines, compressor))
+    _write(point.media_list, _compressed_lines(files))
 
 
 def read_media_list(path: Path) -> Iterator[MediaFile]:
@@ -109,9 +107,11 @@ def stamp_of(path: Path) -> Stamp | None:
     return status.st_mtime_ns, status.st_size
 
 
-def _with_end(parts: Iterator[bytes], compressor: zstandard.ZstdCompressionObj) -> Iterator[bytes]:
-    yield from parts
-    yield compressor.flush()
+def _compressed_lines(files: Iterable[MediaFile]) -> Iterator[bytes]:
+    compression = zstandard.ZstdCompressor(write_checksum=True).compressobj()
+    for file in files:
+        yield compression.compress(msgspec.json.encode(file) + b"\n")
+    yield compression.flush()
 
 
 def _write(path: Path, parts: Iterable[bytes]) -> None:
