@@ -42,12 +42,16 @@ class Manifest(msgspec.Struct, frozen=True):
     media_stamp: Stamp | None = None
 
 
-class MediaFile(msgspec.Struct, frozen=True):
-    """One file of the list of media: its SHA-1 as hex, its size in bytes."""
+class MediaFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One file of the list of media: its hashes as hex, its size in bytes.
+
+    Its SHA-256 is known once it lies off-site.
+    """
 
     name: str
     sha1: str
     size: int
+    sha256: str = ""
 
 
 def read_manifest(point: RestorePoint) -> Manifest | None:

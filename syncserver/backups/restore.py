@@ -6,9 +6,10 @@ both times become ones that no device has seen (section 2.2 of the protocol fact
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from syncserver import events
 from syncserver.backups.manifest import Manifest, MediaFile, read_manifest, read_media_list
 from syncserver.backups.media_state import MediaRestored, bring_back
 from syncserver.backups.packing import (
+    PART_SIZE,
     SnapshotDamaged,
     Step,
     check_bytes,
@@ -26,12 +28,15 @@ from syncserver.backups.packing import (
     unpacked,
 )
 from syncserver.backups.service import RestorePoints
+from syncserver.backups.store_failures import StoreFailed
 from syncserver.collections import restore_points
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Lease
 from syncserver.collections.libanki import CollectionDamaged
 from syncserver.collections.restore_points import RestorePoint
 from syncserver.media.index import IndexUnusable
+from syncserver.media.refusal import MediaRefused
+from syncserver.media.single_files import put_file
 from syncserver.sync.collection_file import Holdings, opened
 from syncserver.sync.full_upload import Candidate, replace_collection
 
@@ -55,14 +60,26 @@ class Restored:
 def find_point(service: RestorePoints, folder: str, name: str) -> RestorePoint:
     """Return the point whose id begins with `name`, or the newest one for `newest`.
 
-    Raises NotRestorable.
+    One that is not here is fetched from the off-site copies. Raises NotRestorable.
     """
     points = service.points(folder)
     found = points[-1:] if name == "newest" else [one for one in points if one.id.startswith(name)]
+    if not found and name:
+        found = _fetched(service, folder, name)
     if len(found) != 1:
         reason = "there is no restore point" if not found else "several restore points begin with"
         raise NotRestorable(f"{reason} {name!r}")
     return found[0]
+
+
+def _fetched(service: RestorePoints, folder: str, name: str) -> list[RestorePoint]:
+    if service.offsite is None:
+        return []
+    try:
+        fetched = service.offsite.fetch(service.folder(folder), name)
+    except StoreFailed as problem:
+        raise NotRestorable(str(problem)) from None
+    return [] if fetched is None else [fetched]
 
 
 def restore(service: RestorePoints, folder: str, point: RestorePoint, step: Step) -> Restored:
@@ -141,6 +158,30 @@ def _bring_media_back(
     if not files:
         return MediaRestored(0, 0, [])
     try:
-        return bring_back(service.media, folder, files)
+        restored = bring_back(service.media, folder, files)
+        missing = {file.name: file for file in files if file.name in set(restored.missing)}
+        fetched = _fetch_media(service, folder, missing.values()) if missing else set()
     except IndexUnusable:
         return None
+    still_missing = [name for name in restored.missing if name not in fetched]
+    return MediaRestored(restored.unchanged, restored.brought_back + len(fetched), still_missing)
+
+
+def _fetch_media(service: RestorePoints, folder: str, files: Iterable[MediaFile]) -> set[str]:
+    """Fetch media files from the off-site copies, and return the names of those that were there."""
+    fetched: set[str] = set()
+    if service.offsite is None:
+        return fetched
+    with suppress(StoreFailed, MediaRefused):  # what is missing then is told
+        for file in files:
+            with service.offsite.media_file(service.folder(folder), file) as path:
+                if path is not None:
+                    _put(service, folder, file.name, path)
+                    fetched.add(file.name)
+    return fetched
+
+
+def _put(service: RestorePoints, folder: str, name: str, path: Path) -> None:
+    with path.open("rb") as content:
+        parts = iter(partial(content.read, PART_SIZE), b"")
+        put_file(service.media, service.settings, folder, (name, parts), replace=True)

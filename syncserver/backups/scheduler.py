@@ -48,7 +48,7 @@ class SnapshotScheduler:
 
     def start(self) -> None:
         """Remove what a killed server has left, and begin."""
-        for folder in self._folders():
+        for folder in self._service.folders():
             restore_points.remove_strays(self._service.folder(folder))
         self._thread.start()
 
@@ -74,7 +74,7 @@ class SnapshotScheduler:
                 log.exception(events.HOUSEKEEPING_FAILED)
 
     def _round(self) -> None:
-        for folder in self._folders():
+        for folder in self._service.folders():
             self._step()
             began = time.monotonic()
             try:
@@ -119,7 +119,3 @@ class SnapshotScheduler:
     def _step(self) -> None:
         if self._stopping.is_set():
             raise Stopped
-
-    def _folders(self) -> list[str]:
-        folders = self._service.settings.users_folder.iterdir()
-        return sorted(one.name for one in folders if not one.name.startswith("."))

@@ -1,6 +1,7 @@
 """The restore points of one data root: what others call. One object, shared by all threads."""
 
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,6 +12,7 @@ import structlog
 
 from syncserver import events
 from syncserver.backups.manifest import Manifest, read_manifest, stamp_of, write_manifest
+from syncserver.backups.offsite import Offsite
 from syncserver.backups.packing import SnapshotDamaged, Step
 from syncserver.backups.snapshots import SnapshotMaker
 from syncserver.collections import restore_points
@@ -32,11 +34,20 @@ log = structlog.get_logger()
 class RestorePoints:
     """Takes, lists and thins out the restore points of all users."""
 
-    def __init__(self, settings: Settings, collections: Collections, media: Libraries) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        collections: Collections,
+        media: Libraries,
+        offsite: Offsite | None,
+    ) -> None:
         self._settings = settings
         self._maker = SnapshotMaker(collections, media)
         self.collections = collections
         self.media = media
+        self.offsite = offsite
+        # Set when there is a new point, for whoever sends it away.
+        self.taken = threading.Event()
 
     @property
     def settings(self) -> Settings:
@@ -46,6 +57,11 @@ class RestorePoints:
     def folder(self, folder: str) -> UserFolder:
         """Return where a user's files lie."""
         return UserFolder(self._settings.users_folder / folder)
+
+    def folders(self) -> list[str]:
+        """Return the folders of all users."""
+        folders = self._settings.users_folder.iterdir()
+        return sorted(one.name for one in folders if not one.name.startswith("."))
 
     def points(self, folder: str) -> list[RestorePoint]:
         """Return a user's restore points, the oldest first."""
@@ -121,6 +137,7 @@ class RestorePoints:
                 bytes=manifest.stored_bytes,
             )
         self.thin_out(folder)
+        self.taken.set()
 
     def _check_room(self, folder: UserFolder) -> None:
         stamp = stamp_of(folder.collection)

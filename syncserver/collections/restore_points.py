@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from syncserver.collections import atomic_files
-from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder
+from syncserver.collections.folders import UserFolder
 from syncserver.collections.retention import THINNED_REASONS, Limits, superfluous
 
 UPLOAD: Final = "upload"
@@ -82,7 +82,7 @@ class RestorePoint:
 
 def new_point(folder: UserFolder, reason: str, *, pinned: bool, packed: bool) -> RestorePoint:
     """Return a point that is taken now and does not exist yet; makes the folder for it."""
-    folder.backups.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+    folder.prepare_backups()
     return named_point(folder, _now(), reason, pinned=pinned, packed=packed)
 
 
@@ -144,6 +144,13 @@ def remove_strays(folder: UserFolder) -> None:
         is_older_form = point and NAME.fullmatch(path.name) and path != point.path
         if match and (point is None or is_older_form):
             path.unlink(missing_ok=True)
+
+
+def mark_offsite(point: RestorePoint) -> None:
+    """Note that a copy of the point lies off-site; not if the point is gone."""
+    with atomic_files.temporary_file(point.path.parent) as empty:
+        if point.path.exists():
+            atomic_files.replace(empty, point.offsite_mark)
 
 
 def drop_unfinished(folder: UserFolder) -> None:

@@ -60,12 +60,15 @@ def backup(
 
 
 def backups(
-    user_name: UserArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False
+    user_name: UserArgument,
+    offsite: Annotated[bool, typer.Option("--offsite", help="The copies in the store.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """List the restore points of a user, the newest first."""
     installation = open_installation(config)
     (folder,) = _chosen(installation, user_name, everybody=False)
-    points = run_errand(installation, "backups", "looking", folder=folder)
+    points = run_errand(installation, "backups", "looking", folder=folder, offsite=offsite)
     for point in points:
         point["taken_at"] = datetime.fromtimestamp(point["taken_at"], timezone.utc)
     if as_json:

@@ -5,11 +5,12 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from syncserver.backups.drill import drill as drill_one
-from syncserver.backups.manifest import read_manifest
+from syncserver.backups.manifest import Manifest, read_manifest
 from syncserver.backups.packing import PART_SIZE, SnapshotDamaged, Step
 from syncserver.backups.restore import NotRestorable, find_point
 from syncserver.backups.restore import restore as restore_point
 from syncserver.backups.service import RestorePoints
+from syncserver.backups.store_failures import StoreFailed
 from syncserver.collections.restore_points import RestorePoint
 from syncserver.collections.retention import MANUAL
 from syncserver.errands.errand import ErrandFailed, Progress
@@ -49,7 +50,10 @@ def backup(services: Services, arguments: Mapping[str, Any], progress: Progress)
 
     def work(folder: str, step: Step) -> Result:
         point = service.take(folder, MANUAL, pinned=arguments["pin"], step=step)
-        return {"problem": None, **(_document(point) if point else {"snapshot": None})}
+        return {
+            "problem": None,
+            **(_document(point, read_manifest(point)) if point else {"snapshot": None}),
+        }
 
     return _for_each(service, arguments["folders"], work, progress)
 
@@ -57,10 +61,12 @@ def backup(services: Services, arguments: Mapping[str, Any], progress: Progress)
 def snapshots(
     services: Services, arguments: Mapping[str, Any], _progress: Progress
 ) -> list[Result]:
-    """Return the points of `folder`, the newest first."""
-    service = services.restore_points
-    service.complete(arguments["folder"])
-    return [_document(point) for point in reversed(service.points(arguments["folder"]))]
+    """Return the points of `folder`, or their copies if `offsite`, the newest first."""
+    service, folder = services.restore_points, arguments["folder"]
+    if arguments["offsite"]:
+        return _copies(service, folder)
+    service.complete(folder)
+    return [_document(point, read_manifest(point)) for point in reversed(service.points(folder))]
 
 
 def restore(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
@@ -111,8 +117,17 @@ def _words(problem: Exception) -> str:
     return str(problem)
 
 
-def _document(point: RestorePoint) -> Result:
-    manifest = read_manifest(point)
+def _copies(service: RestorePoints, folder: str) -> list[Result]:
+    if service.offsite is None:
+        raise ErrandFailed("there are no off-site copies: see the option offsite_url")
+    try:
+        copies = service.offsite.points(service.folder(folder))
+    except StoreFailed as problem:
+        raise ErrandFailed(str(problem)) from None
+    return [{**_document(one.point, one.manifest), "offsite": True} for one in reversed(copies)]
+
+
+def _document(point: RestorePoint, manifest: Manifest | None) -> Result:
     told = {name: getattr(manifest, name) for name in TOLD} if manifest else dict.fromkeys(TOLD)
     return {
         "snapshot": point.id,

@@ -197,15 +197,17 @@ class ObjectStore:
 
     def _wait_for(self, program: str) -> None:
         path = "/healthcheck" if program == "proxy" else "/recon/version"
+        url = f"http://127.0.0.1:{self._ports[program]}{path}"
         deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                urllib3.request(
-                    "GET", f"http://127.0.0.1:{self._ports[program]}{path}", retries=False, timeout=5
-                )
-            except urllib3.exceptions.HTTPError as problem:
-                log = (self.folder / f"{program}.log").read_text(encoding="utf-8")
-                assert time.monotonic() < deadline, f"{program} does not answer: {problem}\n{log}"
-                time.sleep(0.1)
-            else:
-                return
+        while not _answers(url):
+            log = (self.folder / f"{program}.log").read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, f"{program} does not answer\n{log}"
+            time.sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib3.request("GET", url, retries=False, timeout=5)
+    except urllib3.exceptions.HTTPError:
+        return False
+    return True
