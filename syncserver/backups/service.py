@@ -20,7 +20,7 @@ from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Collections
 from syncserver.collections.restore_points import RestorePoint
 from syncserver.collections.retention import SCHEDULE, Limits
-from syncserver.errors import DiskFull
+from syncserver.errors import DiskFull, ServerBusy
 from syncserver.media.library import Libraries
 from syncserver.settings import Settings
 
@@ -91,12 +91,16 @@ class RestorePoints:
     def take_before(self, folder: str, reason: str) -> None:
         """Take a point before a change, which goes on even if there can be none (see the log).
 
-        Raises SyncConflict, ServerBusy.
+        Raises SyncConflict.
         """
         try:
             self.take(folder, reason)
-        except (SnapshotDamaged, DiskFull):
-            return  # whoever deletes because the disk is full must not be kept from it
+        except SnapshotDamaged:
+            return
+        except ServerBusy as problem:
+            # Whoever deletes because the disk is full must not be kept from it.
+            if not isinstance(problem, DiskFull):
+                log.warning(events.SNAPSHOT_POSTPONED, folder=folder, problem=problem.public_text)
 
     def take_scheduled(self, folder: str, step: Step) -> RestorePoint | None:
         """Take a point unless the files alone tell that nothing has changed. Raises as `take`."""

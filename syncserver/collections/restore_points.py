@@ -18,7 +18,7 @@ from typing import Final
 
 from syncserver.collections import atomic_files
 from syncserver.collections.folders import UserFolder
-from syncserver.collections.retention import THINNED_REASONS, Limits, superfluous
+from syncserver.collections.retention import Limits, superfluous
 
 UPLOAD: Final = "upload"
 RESTORE: Final = "restore"
@@ -112,16 +112,12 @@ def restore_points(folder: UserFolder) -> list[RestorePoint]:
 def keep_replaced(folder: UserFolder, *, pinned: bool, keep: int, reason: str = UPLOAD) -> Path:
     """Make a point of the user's closed collection, which is about to be replaced.
 
-    Returns its path. Of the points before changes that are not pinned the newest `keep` stay.
+    Returns its path. Of the points of this reason that are not pinned the newest `keep` stay.
     """
     point = new_point(folder, reason, pinned=pinned, packed=False)
     atomic_files.keep_as(folder.collection, point.path)
     _move_write_ahead_log(folder.collection, point.path)
-    ordinary = [
-        one
-        for one in restore_points(folder)
-        if not one.pinned and one.reason not in THINNED_REASONS
-    ]
+    ordinary = [one for one in restore_points(folder) if one.reason == reason and not one.pinned]
     for old in ordinary[:-keep]:
         old.remove()
     return point.path

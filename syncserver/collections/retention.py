@@ -1,8 +1,9 @@
 """Which restore points stay: a pure rule over their times and reasons, nothing is touched here.
 
 What the clock or an operator asked for is thinned out with age: the newest few, then one a day, a
-week and a month. What was kept because something was about to be replaced or deleted is rarer and
-matters at once, so the newest few of these stay. Pinned points stay for good.
+week and a month. Of what was kept because something was about to be replaced or deleted the newest
+few stay, of each reason, so that a program's imports never push out what an upload has replaced.
+Pinned points stay for good.
 """
 
 from collections.abc import Callable, Iterable
@@ -52,15 +53,22 @@ class Limits:
 
 
 def superfluous(points: Iterable[Point], limits: Limits) -> list[Point]:
-    """Return the points of one user that may go, the newest first."""
+    """Return the points of one user that may go."""
     ordinary = sorted(
         (point for point in points if not point.pinned),
         key=lambda point: point.taken_at,
         reverse=True,
     )
     thinned = [point for point in ordinary if point.reason in THINNED_REASONS]
-    others = [point for point in ordinary if point.reason not in THINNED_REASONS]
-    return [*_thinned_out(thinned, limits), *others[limits.before_changes :]]
+    reasons = {point.reason for point in ordinary} - THINNED_REASONS
+    return [
+        *_thinned_out(thinned, limits),
+        *(old for reason in reasons for old in _of(reason, ordinary)[limits.before_changes :]),
+    ]
+
+
+def _of(reason: str, points: list[Point]) -> list[Point]:
+    return [point for point in points if point.reason == reason]
 
 
 def _thinned_out(newest_first: list[Point], limits: Limits) -> list[Point]:

@@ -104,6 +104,7 @@ def import_package(call: Call, user: User, path: Path, *, with_scheduling: bool)
     request = ImportAnkiPackageRequest(
         package_path=str(path), options=ImportAnkiPackageOptions(with_scheduling=with_scheduling)
     )
+    call.keep_before(restore_points.IMPORT, user)
     stored = call.services.media.library(user.folder).folder.files
     with call.changing(user) as collection, lent_media(collection, stored, names) as staged:
         imported = _counted(collection.import_anki_package(request))

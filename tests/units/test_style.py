@@ -18,7 +18,7 @@ LAYERS = (
     ("app", "server", "control"),
     ("wsgi", "rest", "errands"),
     ("services",),
-    ("sync", "media"),
+    ("sync", "media", "backups"),
     ("collections", "accounts", "jobs"),
     ("protocol", "settings", "errors", "events", "free_memory"),
     ("__init__",),
