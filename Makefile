@@ -46,8 +46,8 @@ bench-full: $(VENV)/installed-dev
 
 lock: $(VENV)/made
 	$(PIP) install uv
-	$(BIN)/$(LOCK) --extra postgresql --output-file requirements/runtime.txt pyproject.toml
-	$(BIN)/$(LOCK) --extra postgresql --group dev --constraints requirements/runtime.txt \
+	$(BIN)/$(LOCK) --extra postgresql --extra s3 --output-file requirements/runtime.txt pyproject.toml
+	$(BIN)/$(LOCK) --extra postgresql --extra s3 --group dev --constraints requirements/runtime.txt \
 		--output-file requirements/dev.txt pyproject.toml
 
 $(CONFIG):

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
+from syncserver.backups.offsite_sender import OffsiteSender
+from syncserver.backups.scheduler import SnapshotScheduler
 from syncserver.errands.channel import ErrandListener
 from syncserver.rest.ancestor.endpoint import collection_view, list_view
 from syncserver.rest.ankiconnect.endpoint import ankiconnect_view
@@ -171,7 +173,15 @@ def _shared(
     services = services_for(loaded.options)
     services.accompany("errands", ErrandListener)
     services.accompany("stalled bodies", StalledBodies)
+    services.accompany("snapshots", lambda services: SnapshotScheduler(services.restore_points))
+    if services.restore_points.offsite is not None:
+        services.accompany("off-site copies", _make_sender)
     return services, TrustedProxies(loaded.options.trusted_proxies)
+
+
+def _make_sender(services: Services) -> OffsiteSender:
+    assert services.restore_points.offsite is not None  # noqa: S101 - asked before
+    return OffsiteSender(services.restore_points, services.restore_points.offsite)
 
 
 def _app(services: Services, proxies: TrustedProxies, view: View) -> WsgiApp:

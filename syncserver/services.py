@@ -16,6 +16,8 @@ from syncserver.accounts.login import Login
 from syncserver.accounts.login_throttle import LoginThrottle
 from syncserver.accounts.passwords import Passwords
 from syncserver.accounts.users import Users
+from syncserver.backups.offsite import open_offsite
+from syncserver.backups.service import RestorePoints
 from syncserver.collections import data_root_lock
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder, remove_stray_files
 from syncserver.collections.lease import Collections
@@ -62,6 +64,9 @@ class Services:
         self.login = Login(self.users, self.host_keys, LoginThrottle(settings))
         self.collections = Collections(settings)
         self.media = Libraries(settings)
+        self.restore_points = RestorePoints(
+            settings, self.collections, self.media, open_offsite(settings)
+        )
         self.jobs = Jobs()
         self._lock = threading.Lock()
         self._companions: dict[str, Companion] = {}

@@ -103,8 +103,47 @@ class Settings(BaseModel):
         default=50, description="How many collections stay open while nobody uses them."
     )
     backups_keep: Annotated[int, Field(ge=1)] = Field(
-        default=10, description="How many replaced collections are kept for each user."
+        default=10, description="Restore points of each user kept from before changes."
     )
+    snapshot_interval: Seconds = Field(
+        default=21_600, description="Seconds between two restore points of a user; 0 for none."
+    )
+    snapshots_recent: Annotated[int, Field(ge=1)] = Field(
+        default=4, description="How many of the newest restore points of the schedule are kept."
+    )
+    snapshots_daily: Annotated[int, Field(ge=0)] = Field(
+        default=7, description="For how many days the last restore point of the day is kept."
+    )
+    snapshots_weekly: Annotated[int, Field(ge=0)] = Field(
+        default=4, description="For how many weeks the last restore point of the week is kept."
+    )
+    snapshots_monthly: Annotated[int, Field(ge=0)] = Field(
+        default=6, description="For how many months the last restore point of the month is kept."
+    )
+    snapshots_min_free: ByteSize = Field(
+        default=ByteSize(500_000_000), description="Free disk space below which none is taken."
+    )
+    bulk_deletion_notes: Annotated[int, Field(ge=1)] = Field(
+        default=50, description="Notes deleted at once by a program that are a bulk deletion."
+    )
+    offsite_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/]+/?)?$",
+        description="Address of an S3-compatible store for copies of restore points.",
+    )
+    offsite_bucket: str = Field(default="", description="The bucket in that store.")
+    offsite_prefix: str = Field(
+        default="syncserver/", description="What the names of all objects in it begin with."
+    )
+    offsite_region: str = Field(default="us-east-1", description="The store's region.")
+    offsite_access_key: str = Field(default="", description="The name of the store's account.")
+    offsite_secret_key: SecretStr = Field(
+        default=SecretStr(""), description="Its secret; best given by a file."
+    )
+    offsite_keep_days: Annotated[int, Field(ge=0)] = Field(
+        default=90, description="Days for which restore points stay in the store; 0 for ever."
+    )
+    offsite_media: bool = Field(default=True, description="Whether media files are sent too.")
     share_media: bool = Field(
         default=True, description="Keep identical files of different users on disk only once."
     )

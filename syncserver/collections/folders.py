@@ -3,7 +3,7 @@
 <data_root>/users/<folder>/
 collection.anki2     the collection; its write-ahead log beside it while it is open
 media/, media.db     the media (names and formats of the official server)
-backups/             collections that an upload has replaced
+backups/             restore points: collections of earlier times
 tmp/                 files that are being written; emptied when a server starts
 """
 
@@ -28,7 +28,7 @@ class UserFolder:
 
     @property
     def backups(self) -> Path:
-        """The folder of replaced collections."""
+        """The folder of restore points."""
         return self.path / "backups"
 
     @property
@@ -40,6 +40,10 @@ class UserFolder:
         """Make the folders that must exist, readable by the server alone."""
         for folder in (self.path, self.temporary):
             folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+
+    def prepare_backups(self) -> None:
+        """Make the folder of restore points."""
+        self.backups.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
 
     def remove(self) -> None:
         """Remove the user's files; a crash leaves a folder that is not the user's any more."""

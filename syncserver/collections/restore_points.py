@@ -1,36 +1,169 @@
-"""Keep the collections that uploads replace, the newest few of each user.
+"""The restore points of a user as files: their names, which there are, which ones go.
 
-The commonest way to lose a collection is the wrong 'Upload' on a device. What held more than its
-replacement is pinned: it is never removed automatically.
+backups/collection-<time>.<reason>[.pinned].anki2.zst   a collection, checked and compressed
+backups/collection-<time>.<reason>[.pinned].anki2       one just replaced, not looked at yet
+backups/collection-<time>.json, .media.zst, .offsite    what is known of it: counts, the list of its
+                                                        media, that it lies off-site too
+
+A point exists as soon as its collection has its name, and no longer: what describes it is written
+before that and removed after it. The commonest way to lose a collection is the wrong 'Upload' on
+a device, so what held more than its replacement is pinned: it is never removed automatically.
 """
 
+import re
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
 from syncserver.collections import atomic_files
-from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder
+from syncserver.collections.folders import UserFolder
+from syncserver.collections.retention import Limits, superfluous
+
+UPLOAD: Final = "upload"
+RESTORE: Final = "restore"
+IMPORT: Final = "import"
+DELETION: Final = "deletion"
 
 SUFFIX: Final = ".anki2"
 PINNED_SUFFIX: Final = ".pinned.anki2"
+PACKED_SUFFIX: Final = ".zst"
+TIME_FORMAT: Final = "%Y%m%dT%H%M%S.%fZ"
+# Points of the time before reasons were noted are those of uploads.
+NAME: Final = re.compile(
+    r"collection-(?P<id>\d{8}T\d{6}\.\d{6}Z)(?:\.(?!pinned\.)(?P<reason>[a-z]+))?"
+    r"(?P<pinned>\.pinned)?\.anki2(?P<packed>\.zst)?"
+)
+SIDE_FILE: Final = re.compile(
+    r"collection-(?P<id>\d{8}T\d{6}\.\d{6}Z)\.(json|media\.zst|offsite|anki2-wal)"
+)
 
 
-def keep_replaced(folder: UserFolder, *, pinned: bool, keep: int) -> Path:
-    """Keep the user's closed collection under a new name in `backups/` and return that path.
+@dataclass(frozen=True, slots=True)
+class RestorePoint:
+    """One restore point: `id` is its time as in its name, `packed` whether it is compressed."""
 
-    Of those that are not pinned the newest `keep` stay.
+    id: str
+    reason: str
+    pinned: bool
+    packed: bool
+    path: Path
+
+    @property
+    def taken_at(self) -> datetime:
+        """When it was taken (UTC)."""
+        return datetime.strptime(self.id, TIME_FORMAT).replace(tzinfo=timezone.utc)
+
+    @property
+    def manifest(self) -> Path:
+        """The file that says what is in it."""
+        return self._side_file("json")
+
+    @property
+    def media_list(self) -> Path:
+        """The file that lists the media of its time."""
+        return self._side_file("media.zst")
+
+    @property
+    def offsite_mark(self) -> Path:
+        """The file that says that it lies off-site too."""
+        return self._side_file("offsite")
+
+    def remove(self) -> None:
+        """Remove it; a crash leaves files that `remove_strays` knows as such."""
+        self.path.unlink(missing_ok=True)
+        for name in (self.offsite_mark, self.manifest, self.media_list):
+            name.unlink(missing_ok=True)
+        self.path.with_name(f"{self.path.name}-wal").unlink(missing_ok=True)
+
+    def _side_file(self, suffix: str) -> Path:
+        return self.path.with_name(f"collection-{self.id}.{suffix}")
+
+
+def new_point(folder: UserFolder, reason: str, *, pinned: bool, packed: bool) -> RestorePoint:
+    """Return a point that is taken now and does not exist yet; makes the folder for it."""
+    folder.prepare_backups()
+    return named_point(folder, _now(), reason, pinned=pinned, packed=packed)
+
+
+def named_point(
+    folder: UserFolder, point_id: str, reason: str, *, pinned: bool, packed: bool
+) -> RestorePoint:
+    """Return the point of this id and reason, which need not exist."""
+    suffix = (PINNED_SUFFIX if pinned else SUFFIX) + (PACKED_SUFFIX if packed else "")
+    path = folder.backups / f"collection-{point_id}.{reason}{suffix}"
+    return RestorePoint(point_id, reason, pinned, packed, path)
+
+
+def restore_points(folder: UserFolder) -> list[RestorePoint]:
+    """Return a user's points, the oldest first."""
+    if not folder.backups.exists():
+        return []
+    found: dict[str, RestorePoint] = {}
+    for path in sorted(folder.backups.iterdir()):
+        match = NAME.fullmatch(path.name)
+        if match:  # of two with one name, after a crash, the compressed one comes last
+            reason = match["reason"] or UPLOAD
+            packed, pinned = bool(match["packed"]), bool(match["pinned"])
+            found[match["id"]] = RestorePoint(match["id"], reason, pinned, packed, path)
+    return [found[point_id] for point_id in sorted(found)]
+
+
+def keep_replaced(folder: UserFolder, *, pinned: bool, keep: int, reason: str = UPLOAD) -> Path:
+    """Make a point of the user's closed collection, which is about to be replaced.
+
+    Returns its path. Of the points of this reason that are not pinned the newest `keep` stay.
     """
-    folder.backups.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
-    target = folder.backups / _name(datetime.now(timezone.utc), pinned=pinned)
-    atomic_files.keep_as(folder.collection, target)
-    _move_write_ahead_log(folder.collection, target)
-    _remove_old(folder.backups, keep)
-    return target
+    point = new_point(folder, reason, pinned=pinned, packed=False)
+    atomic_files.keep_as(folder.collection, point.path)
+    _move_write_ahead_log(folder.collection, point.path)
+    ordinary = [one for one in restore_points(folder) if one.reason == reason and not one.pinned]
+    for old in ordinary[:-keep]:
+        old.remove()
+    return point.path
 
 
-def _name(now: datetime, *, pinned: bool) -> str:
-    suffix = PINNED_SUFFIX if pinned else SUFFIX
-    return f"collection-{now:%Y%m%dT%H%M%S}.{now:%f}Z{suffix}"
+def thin_out(folder: UserFolder, limits: Limits) -> list[RestorePoint]:
+    """Remove the points that the limits do not keep, and return them."""
+    old = superfluous(restore_points(folder), limits)
+    for point in old:
+        point.remove()
+    return old
+
+
+def remove_strays(folder: UserFolder) -> None:
+    """Remove what a crash has left of points that do not exist, or exist in a better form."""
+    points = {point.id: point for point in restore_points(folder)}
+    for path in folder.backups.glob("collection-*"):
+        match = NAME.fullmatch(path.name) or SIDE_FILE.fullmatch(path.name)
+        point = points.get(match["id"]) if match else None
+        is_older_form = point and NAME.fullmatch(path.name) and path != point.path
+        if match and (point is None or is_older_form):
+            path.unlink(missing_ok=True)
+
+
+def mark_offsite(point: RestorePoint) -> None:
+    """Note that a copy of the point lies off-site; not if the point is gone."""
+    with atomic_files.temporary_file(point.path.parent) as empty:
+        if point.path.exists():
+            atomic_files.replace(empty, point.offsite_mark)
+
+
+def drop_unfinished(folder: UserFolder) -> None:
+    """Drop the second name of a collection whose replacement a crash prevented.
+
+    The collection would be changed in place under both names, and such a point is none.
+    """
+    collection = folder.collection.stat()
+    if collection.st_nlink == 1:
+        return
+    for backup in folder.backups.glob(f"*{SUFFIX}"):
+        if backup.samefile(folder.collection):
+            backup.unlink()
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).strftime(TIME_FORMAT)
 
 
 def _move_write_ahead_log(collection: Path, backup: Path) -> None:
@@ -41,24 +174,3 @@ def _move_write_ahead_log(collection: Path, backup: Path) -> None:
     write_ahead_log = collection.with_name(f"{collection.name}-wal")
     if write_ahead_log.exists():
         write_ahead_log.replace(backup.with_name(f"{backup.name}-wal"))
-
-
-def _remove_old(backups: Path, keep: int) -> None:
-    ordinary = sorted(
-        path for path in backups.glob(f"*{SUFFIX}") if not path.name.endswith(PINNED_SUFFIX)
-    )
-    for path in ordinary[:-keep]:
-        path.unlink()
-
-
-def drop_unfinished(folder: UserFolder) -> None:
-    """Drop the second name of a collection whose replacement a crash prevented.
-
-    The collection would be changed in place under both names, and such a backup is none.
-    """
-    collection = folder.collection.stat()
-    if collection.st_nlink == 1:
-        return
-    for backup in folder.backups.glob(f"*{SUFFIX}"):
-        if backup.samefile(folder.collection):
-            backup.unlink()

@@ -11,7 +11,7 @@ from syncserver.accounts.database import DatabaseUnusable
 from syncserver.accounts.passwords import BadPassword
 from syncserver.accounts.users import BadUserName, UnknownUser, UserExists
 from syncserver.collections.data_root_lock import DataRootInUse
-from syncserver.control import accounts, deploying, keys, media, process, tokens
+from syncserver.control import accounts, backups, deploying, keys, media, process, tokens
 from syncserver.control.output import (
     FAILED,
     NO_SUCH_USER,
@@ -37,6 +37,10 @@ COMMANDS: Final = (
     accounts.first_user,
     keys.lskeys,
     keys.revoke,
+    backups.backup,
+    backups.backups,
+    backups.restore,
+    backups.restore_drill,
     process.start,
     process.stop,
     process.restart,

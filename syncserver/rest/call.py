@@ -12,6 +12,7 @@ from syncserver import events
 from syncserver.accounts.api_tokens import Bearer
 from syncserver.accounts.scopes import Scope
 from syncserver.accounts.users import User
+from syncserver.collections import restore_points
 from syncserver.collections.api_work import Work, api_work
 from syncserver.errors import BodyTooLarge
 from syncserver.rest.problems import NotFound
@@ -72,6 +73,21 @@ class Call:
         with api_work(self.services.collections, changed.folder, work) as collection:
             yield collection
         log.info(events.API_CHANGE, operation=self.operation, collection=changed.name)
+
+    def keep_before(self, reason: str, user: User | None = None) -> None:
+        """Take a restore point of the collection of `user`, the caller by default.
+
+        Not while the collection is in use by this call. Raises SyncConflict.
+        """
+        self.services.restore_points.take_before((user or self.user).folder, reason)
+
+    def keep_before_deleting(self, notes: int) -> None:
+        """Take a restore point if so many notes (or cards) at once are a bulk deletion.
+
+        As `keep_before`. Raises SyncConflict.
+        """
+        if notes >= self.services.settings.bulk_deletion_notes:
+            self.keep_before(restore_points.DELETION)
 
     def body_parts(self, limit: int) -> Iterator[bytes]:
         """Yield the body as it comes. Raises BodyTooLarge beyond `limit` bytes, BadRequest."""

@@ -23,7 +23,7 @@ from anki.collection import (
 
 from syncserver import events
 from syncserver.accounts.users import User
-from syncserver.collections import atomic_files
+from syncserver.collections import atomic_files, restore_points
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder
 from syncserver.collections.libanki import (
     LibankiCollection,
@@ -103,6 +103,7 @@ def import_package(call: Call, user: User, path: Path, *, with_scheduling: bool)
     request = ImportAnkiPackageRequest(
         package_path=str(path), options=ImportAnkiPackageOptions(with_scheduling=with_scheduling)
     )
+    call.keep_before(restore_points.IMPORT, user)
     stored = call.services.media.library(user.folder).folder.files
     with call.changing(user) as collection, lent_media(collection, stored, names) as staged:
         imported = _counted(collection.import_anki_package(request))
@@ -128,7 +129,9 @@ def replace_by_package(call: Call, user: User, path: Path, *, allow_full_sync: b
         candidate = _unpacked(path, path.with_suffix(".unpacked"), media)
         store_files(call.services, user, _files_in(media))
         with call.services.collections.borrow(user.folder) as lease:
-            replace_collection(lease, candidate, call.services.settings.backups_keep)
+            replace_collection(
+                lease, candidate, call.services.settings.backups_keep, restore_points.IMPORT
+            )
     finally:
         shutil.rmtree(media)
         media.with_suffix(".db").unlink(missing_ok=True)

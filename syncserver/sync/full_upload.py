@@ -39,15 +39,17 @@ def received_collection(folder: UserFolder, body: Iterable[bytes]) -> Iterator[C
         yield Candidate(path, validated_collection(path))
 
 
-def replace_collection(lease: Lease, candidate: Candidate, backups_keep: int) -> None:
-    """Put `candidate` in the stored collection's place, which goes to the user's backups.
+def replace_collection(
+    lease: Lease, candidate: Candidate, backups_keep: int, reason: str = restore_points.UPLOAD
+) -> None:
+    """Put `candidate` in the stored collection's place, which becomes a restore point.
 
-    When this returns it is on disk. A stored collection that holds more notes or newer reviews
+    When this returns it is on disk. Unless somebody has asked for it as a restore, a stored collection that holds more notes or newer reviews
     than what replaces it is pinned and logged as a warning: somebody may have clicked the wrong
     button.
     """
     if lease.folder.collection.exists():
-        _keep_stored(lease, candidate, backups_keep)
+        _keep_stored(lease, candidate, backups_keep, reason)
     try:
         atomic_files.replace(candidate.path, lease.folder.collection)
     finally:
@@ -55,13 +57,16 @@ def replace_collection(lease: Lease, candidate: Candidate, backups_keep: int) ->
     log.info(events.COLLECTION_UPLOADED, notes=candidate.holdings.notes)
 
 
-def _keep_stored(lease: Lease, candidate: Candidate, backups_keep: int) -> None:
+def _keep_stored(lease: Lease, candidate: Candidate, backups_keep: int, reason: str) -> None:
     stored = _stored_holdings(lease)
     # Closing folds the write-ahead log in; one left beside the new file would corrupt it.
     lease.close_collection()
-    pinned = stored is None or stored.exceed(candidate.holdings)
+    loses = stored is None or stored.exceed(candidate.holdings)
+    pinned = loses and reason != restore_points.RESTORE
     if stored != Holdings(notes=0, newest_review=0):
-        backup = restore_points.keep_replaced(lease.folder, pinned=pinned, keep=backups_keep)
+        backup = restore_points.keep_replaced(
+            lease.folder, pinned=pinned, keep=backups_keep, reason=reason
+        )
         if pinned:
             log.warning(
                 events.BACKUP_PINNED,

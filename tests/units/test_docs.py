@@ -2,12 +2,10 @@
 
 import re
 import shlex
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from configparser import ConfigParser
-from contextlib import closing
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -18,7 +16,6 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 from syncserver import errors, events
-from syncserver.collections.libanki import LibankiCollection
 from syncserver.control import output
 from syncserver.control.process import CLOSING_TIMEOUT
 from syncserver.control.program import build_program
@@ -241,8 +238,9 @@ def requirements(heading: str) -> list[str]:
 def test_every_dependency_has_its_reason(project: dict[str, Any]) -> None:
     assert requirements("To run") == sorted(project["project"]["dependencies"])
     extras = project["project"]["optional-dependencies"]
-    assert extras.keys() == {"postgresql"}
+    assert extras.keys() == {"postgresql", "s3"}
     assert requirements("For accounts in PostgreSQL") == extras["postgresql"]
+    assert requirements("For off-site copies of restore points") == extras["s3"]
     assert requirements("To develop") == sorted(project["dependency-groups"]["dev"])
 
 
@@ -292,23 +290,6 @@ def anchors(markdown: str) -> set[str]:
 
 
 # What operators copy
-
-
-def test_a_collection_restored_by_hand_looks_new_to_every_device(tmp_path: Path) -> None:
-    restored = tmp_path / "collection.anki2"
-    LibankiCollection(restored).close()
-    with closing(sqlite3.connect(restored)) as database, database:
-        database.execute("update col set mod = 5, scm = 4")
-
-    script = section(OPERATIONS, "Restoring one by hand").split("<<'END'\n")[1].split("END\n")[0]
-    done = subprocess.run([sys.executable, "-", str(restored)], input=script, text=True, check=True)
-
-    assert done.returncode == 0
-    collection = LibankiCollection(restored)
-    modified, schema_modified = collection.row("select mod, scm from col")
-    assert modified == schema_modified > 1_700_000_000_000
-    assert collection.integrity_problems() == []
-    collection.close()
 
 
 @pytest.fixture

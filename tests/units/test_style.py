@@ -18,7 +18,7 @@ LAYERS = (
     ("app", "server", "control", "listening", "embed"),
     ("wsgi", "rest", "errands", "deploy"),
     ("services",),
-    ("sync", "media"),
+    ("sync", "media", "backups"),
     ("collections", "accounts", "jobs"),
     ("protocol", "settings", "errors", "events", "free_memory"),
     ("__init__",),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from syncserver.accounts.scopes import Scope
+from syncserver.collections import restore_points
 from syncserver.collections.libanki import LANGUAGES
 from syncserver.rest.ancestor.finding import find_deck
 from syncserver.rest.ancestor.handlers import AncestorRequest, Data, Handlers
@@ -98,6 +99,7 @@ def _content(request: AncestorRequest, data: File) -> bytes:
 
 
 def _import_text(request: AncestorRequest, data: File, path: Path) -> dict[str, Any]:
+    request.call.keep_before(restore_points.IMPORT, request.user)
     with request.call.changing(request.user) as collection:
         notetype = None if data.model is None else collection.models.by_name(data.model)
         if data.model is not None and notetype is None:

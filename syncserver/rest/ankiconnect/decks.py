@@ -10,6 +10,7 @@ from anki.decks import DeckConfigDict, DeckConfigId, DeckDict, DeckId, DeckTreeN
 from syncserver.accounts.scopes import Scope
 from syncserver.rest.ankiconnect.actions import Actions, Cards, Id, Params
 from syncserver.rest.ankiconnect.finding import deck_named, id_list
+from syncserver.rest.call import Call
 from syncserver.rest.problems import Invalid, NotFound
 from syncserver.rest.reading import rows
 from syncserver.rest.studying import scheduler_of
@@ -119,12 +120,21 @@ def change_deck(collection: Collection, params: Move) -> None:
 
 
 @actions.add("deleteDecks", scope=Scope.WRITE)
-def delete_decks(collection: Collection, params: Delete) -> None:
+def delete_decks(call: Call, params: Delete) -> None:
     """Delete decks with their cards."""
     if not params.cardsToo:
         raise Invalid("cardsToo has to be true: a deck is deleted together with its cards")
-    found = [collection.decks.by_name(name) for name in params.decks]
-    collection.decks.remove([DeckId(deck["id"]) for deck in found if deck is not None])
+    with call.reading() as collection:
+        doomed = _decks_named(collection, params.decks)
+        cards = collection.decks.card_count(doomed, include_subdecks=True)
+    call.keep_before_deleting(cards)
+    with call.changing() as collection:
+        collection.decks.remove(_decks_named(collection, params.decks))
+
+
+def _decks_named(collection: Collection, names: list[str]) -> list[DeckId]:
+    found = [collection.decks.by_name(name) for name in names]
+    return [DeckId(deck["id"]) for deck in found if deck is not None]
 
 
 @actions.add("getDeckConfig")

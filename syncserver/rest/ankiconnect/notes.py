@@ -117,16 +117,26 @@ def update_note_model(collection: Collection, params: NoteConversion) -> None:
 
 
 @actions.add("deleteNotes", scope=Scope.WRITE)
-def delete_notes(collection: Collection, params: Notes) -> None:
+def delete_notes(call: Call, params: Notes) -> None:
     """Delete notes with their cards."""
-    collection.remove_notes([NoteId(note_id) for note_id in params.notes])
+    call.keep_before_deleting(len(params.notes))
+    with call.changing() as collection:
+        collection.remove_notes([NoteId(note_id) for note_id in params.notes])
 
 
 @actions.add("removeEmptyNotes", scope=Scope.WRITE)
-def remove_empty_notes(collection: Collection) -> None:
+def remove_empty_notes(call: Call) -> None:
     """Delete the notes all of whose cards would be empty."""
-    empty = [report for report in collection.get_empty_cards().notes if report.will_delete_note]
-    collection.remove_notes([NoteId(report.note_id) for report in empty])
+    with call.reading() as collection:
+        empty = _empty_notes(collection)
+    call.keep_before_deleting(len(empty))
+    with call.changing() as collection:
+        collection.remove_notes(_empty_notes(collection))
+
+
+def _empty_notes(collection: Collection) -> list[NoteId]:
+    reports = collection.get_empty_cards().notes
+    return [NoteId(report.note_id) for report in reports if report.will_delete_note]
 
 
 def _info(call: Call, collection: Collection, note_id: NoteId) -> dict[str, Any]:

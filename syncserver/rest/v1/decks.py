@@ -110,6 +110,9 @@ def change_deck(call: Call, deck_id: int, body: DeckChange) -> DeckDocument:
 @resource.delete("/v1/decks/{deck_id}")
 def delete_deck(call: Call, deck_id: int) -> None:
     """Delete a deck and the decks below it with their cards."""
+    with call.reading() as collection:
+        cards = collection.decks.card_count(DeckId(deck_id), include_subdecks=True)
+    call.keep_before_deleting(cards)
     with call.changing() as collection:
         deck_by_id(collection, deck_id)
         collection.decks.remove([DeckId(deck_id)])

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
-from syncserver.collections import atomic_files
+from syncserver.collections import atomic_files, restore_points
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.libanki import progress_text
 from syncserver.jobs import Job
@@ -83,6 +83,7 @@ def _result(call: Call, query: ImportQuery, path: Path, job: Job) -> dict[str, i
 
 
 def _import_text(call: Call, query: ImportQuery, path: Path, job: Job) -> Imported:
+    call.keep_before(restore_points.IMPORT)
     with call.changing() as collection:
         job.progress = lambda: progress_text(collection)
         notetype = notetype_meant(collection, query.notetype) if query.notetype else None

@@ -90,6 +90,7 @@ def change_notes(call: Call, body: Batch) -> Results:
     """
     if not call.has(Scope.WRITE) and any(entry.do != "add" for entry in body.entries):
         raise ScopeTooNarrow(Scope.WRITE.value)
+    call.keep_before_deleting(sum(entry.do == "remove" for entry in body.entries))
     results: list[Result] = []
     try:
         with call.changing() as collection:

@@ -1,0 +1,187 @@
+"""Bring a restore point back: it replaces the collection as an upload does, and devices see it.
+
+Devices compare the modification time first: one that finds its own believes that nothing has
+happened. And a device with the same schema time would merge its newer state into the old one. So
+both times become ones that no device has seen (section 2.2 of the protocol facts).
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import structlog
+import zstandard
+
+from syncserver import events
+from syncserver.backups.manifest import Manifest, MediaFile, read_manifest, read_media_list
+from syncserver.backups.media_state import MediaRestored, bring_back
+from syncserver.backups.packing import (
+    PART_SIZE,
+    SnapshotDamaged,
+    Step,
+    check_bytes,
+    checked_contents,
+    unpacked,
+)
+from syncserver.backups.service import RestorePoints
+from syncserver.backups.store_failures import StoreFailed
+from syncserver.collections import restore_points
+from syncserver.collections.folders import UserFolder
+from syncserver.collections.lease import Lease
+from syncserver.collections.libanki import CollectionDamaged
+from syncserver.collections.restore_points import RestorePoint
+from syncserver.media.index import IndexUnusable
+from syncserver.media.refusal import MediaRefused
+from syncserver.media.single_files import put_file
+from syncserver.sync.collection_file import Holdings, opened
+from syncserver.sync.full_upload import Candidate, replace_collection
+
+log = structlog.get_logger()
+
+
+class NotRestorable(Exception):
+    """There is no such restore point, or it cannot be used; the message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was restored, and what became of the media (None if their index is damaged)."""
+
+    snapshot: str
+    notes: int
+    reviews: int
+    media: MediaRestored | None
+
+
+def find_point(service: RestorePoints, folder: str, name: str) -> RestorePoint:
+    """Return the point whose id begins with `name`, or the newest one for `newest`.
+
+    One that is not here is fetched from the off-site copies. Raises NotRestorable.
+    """
+    points = service.points(folder)
+    found = points[-1:] if name == "newest" else [one for one in points if one.id.startswith(name)]
+    if not found and name:
+        found = _fetched(service, folder, name)
+    if len(found) != 1:
+        reason = "there is no restore point" if not found else "several restore points begin with"
+        raise NotRestorable(f"{reason} {name!r}")
+    return found[0]
+
+
+def _fetched(service: RestorePoints, folder: str, name: str) -> list[RestorePoint]:
+    if service.offsite is None:
+        return []
+    try:
+        fetched = service.offsite.fetch(service.folder(folder), name)
+    except StoreFailed as problem:
+        raise NotRestorable(str(problem)) from None
+    return [] if fetched is None else [fetched]
+
+
+def restore(service: RestorePoints, folder: str, point: RestorePoint, step: Step) -> Restored:
+    """Put a point in the place of a user's collection, which becomes a point itself.
+
+    Raises NotRestorable, SyncConflict while somebody syncs for too long, DiskFull, ServerBusy.
+    """
+    user = service.folder(folder)
+    with sound_copy(user, point, step) as (copy, manifest):
+        files = _media_files(point)
+        with service.collections.lease(folder) as lease:
+            _make_new(copy, lease)
+            candidate = Candidate(copy, Holdings(manifest.notes, manifest.newest_review))
+            replace_collection(
+                lease, candidate, service.settings.backups_keep, restore_points.RESTORE
+            )
+    media = _bring_media_back(service, folder, files)
+    log.warning(events.COLLECTION_RESTORED, folder=folder, snapshot=point.id, notes=manifest.notes)
+    return Restored(point.id, manifest.notes, manifest.reviews, media)
+
+
+@contextmanager
+def sound_copy(
+    folder: UserFolder, point: RestorePoint, step: Step
+) -> Iterator[tuple[Path, Manifest]]:
+    """Give a checked private copy of a point. Raises NotRestorable, DiskFull."""
+    manifest = read_manifest(point)
+    if manifest is None or not manifest.sound:
+        raise NotRestorable(f"the restore point {point.id} is damaged")
+    with ExitStack() as opened_files:
+        try:
+            check_bytes(point.path, manifest.sha256)
+            step()
+            copy = opened_files.enter_context(unpacked(point.path, folder, step, manifest.bytes))
+            _check_counts(copy, manifest)
+        except SnapshotDamaged as problem:
+            raise NotRestorable(f"the restore point {point.id} is damaged: {problem}") from problem
+        except FileNotFoundError as problem:
+            raise NotRestorable(f"the restore point {point.id} is gone") from problem
+        step()
+        yield copy, manifest
+
+
+def _check_counts(copy: Path, manifest: Manifest) -> None:
+    contents = checked_contents(copy)
+    counted = (contents.notes, contents.cards, contents.reviews)
+    if counted != (manifest.notes, manifest.cards, manifest.reviews):
+        raise SnapshotDamaged(f"it holds {counted} notes, cards and reviews")
+
+
+def _make_new(copy: Path, lease: Lease) -> None:
+    """Give the copy times and a usn that no device has seen."""
+    with opened(copy) as collection:
+        modified, schema_modified, usn = collection.row("select mod, scm, usn from col")
+        try:
+            head = lease.committed
+            seen = max(modified, schema_modified, head.modified, head.schema_modified)
+            usn = max(usn, head.usn)
+        except CollectionDamaged:
+            seen = max(modified, schema_modified)
+        now = max(time.time_ns() // 1_000_000, seen + 1)
+        collection.execute("update col set mod = ?1, scm = ?1, usn = ?2", now, usn + 1)
+
+
+def _media_files(point: RestorePoint) -> list[MediaFile]:
+    try:
+        return list(read_media_list(point.media_list))
+    except (zstandard.ZstdError, msgspec.MsgspecError) as problem:
+        text = f"the list of media of the restore point {point.id} is damaged"
+        raise NotRestorable(text) from problem
+
+
+def _bring_media_back(
+    service: RestorePoints, folder: str, files: list[MediaFile]
+) -> MediaRestored | None:
+    if not files:
+        return MediaRestored(0, 0, [])
+    try:
+        restored = bring_back(service.media, folder, files)
+        missing = {file.name: file for file in files if file.name in set(restored.missing)}
+        fetched = _fetch_media(service, folder, missing.values()) if missing else set()
+    except IndexUnusable:
+        return None
+    still_missing = [name for name in restored.missing if name not in fetched]
+    return MediaRestored(restored.unchanged, restored.brought_back + len(fetched), still_missing)
+
+
+def _fetch_media(service: RestorePoints, folder: str, files: Iterable[MediaFile]) -> set[str]:
+    """Fetch media files from the off-site copies, and return the names of those that were there."""
+    fetched: set[str] = set()
+    if service.offsite is None:
+        return fetched
+    with suppress(StoreFailed, MediaRefused):  # what is missing then is told
+        for file in files:
+            with service.offsite.media_file(service.folder(folder), file) as path:
+                if path is not None:
+                    _put(service, folder, file.name, path)
+                    fetched.add(file.name)
+    return fetched
+
+
+def _put(service: RestorePoints, folder: str, name: str, path: Path) -> None:
+    with path.open("rb") as content:
+        parts = iter(partial(content.read, PART_SIZE), b"")
+        put_file(service.media, service.settings, folder, (name, parts), replace=True)

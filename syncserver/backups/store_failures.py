@@ -1,0 +1,9 @@
+"""What can go wrong with the store of the off-site copies, whichever library speaks to it."""
+
+
+class StoreFailed(Exception):
+    """The store cannot be reached or refuses something; the message is for the operator."""
+
+
+class NotStored(StoreFailed):
+    """There is no such object."""

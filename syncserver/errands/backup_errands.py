@@ -1,0 +1,144 @@
+"""Errands about restore points: take, list, restore, drill."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Final
+
+from syncserver.backups.drill import drill as drill_one
+from syncserver.backups.manifest import Manifest, read_manifest
+from syncserver.backups.packing import PART_SIZE, SnapshotDamaged, Step
+from syncserver.backups.restore import NotRestorable, find_point
+from syncserver.backups.restore import restore as restore_point
+from syncserver.backups.service import RestorePoints
+from syncserver.backups.store_failures import StoreFailed
+from syncserver.collections.restore_points import RestorePoint
+from syncserver.collections.retention import MANUAL
+from syncserver.errands.errand import ErrandFailed, Progress
+from syncserver.errors import SyncServerError
+from syncserver.services import Services
+
+# What of a manifest is told.
+TOLD: Final = ("sound", "notes", "cards", "reviews", "media_files", "media_bytes", "stored_bytes")
+
+Result = dict[str, Any]
+
+
+class _Bar:
+    """Steps of many users as one bar; each has as many as its file has parts, twice."""
+
+    def __init__(self, service: RestorePoints, folders: list[str], progress: Progress) -> None:
+        self._sizes = {folder: 2 * _parts(service, folder) + 2 for folder in folders}
+        self._total = sum(self._sizes.values())
+        self._progress = progress
+        self._before = self._done = 0
+
+    def step(self) -> None:
+        """Tell of one step more."""
+        self._done = min(self._done + 1, self._total)
+        self._progress(self._done, self._total)
+
+    def end(self, folder: str) -> None:
+        """Tell that all of a user's steps are done, however many there were."""
+        self._before += self._sizes[folder]
+        self._done = self._before
+        self._progress(self._done, self._total)
+
+
+def backup(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
+    """Take a point of each of `folders`, pinned if `pin`; return what became of each."""
+    service = services.restore_points
+
+    def work(folder: str, step: Step) -> Result:
+        point = service.take(folder, MANUAL, pinned=arguments["pin"], step=step)
+        return {
+            "problem": None,
+            **(_document(point, read_manifest(point)) if point else {"snapshot": None}),
+        }
+
+    return _for_each(service, arguments["folders"], work, progress)
+
+
+def snapshots(
+    services: Services, arguments: Mapping[str, Any], _progress: Progress
+) -> list[Result]:
+    """Return the points of `folder`, or their copies if `offsite`, the newest first."""
+    service, folder = services.restore_points, arguments["folder"]
+    if arguments["offsite"]:
+        return _copies(service, folder)
+    service.complete(folder)
+    return [_document(point, read_manifest(point)) for point in reversed(service.points(folder))]
+
+
+def restore(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
+    """Put the point `snapshot` in the place of the collection of `folder`."""
+    service, folder = services.restore_points, arguments["folder"]
+    bar = _Bar(service, [folder], progress)
+    try:
+        service.complete(folder, bar.step)
+        point = find_point(service, folder, arguments["snapshot"])
+        restored = restore_point(service, folder, point, bar.step)
+    except NotRestorable as problem:
+        raise ErrandFailed(str(problem)) from None
+    bar.end(folder)
+    return asdict(restored)
+
+
+def drill(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
+    """Restore the newest point of each of `folders` into a scratch folder, and check it there."""
+    service = services.restore_points
+
+    def work(folder: str, step: Step) -> Result:
+        return asdict(drill_one(service, folder, step))
+
+    return _for_each(service, arguments["folders"], work, progress)
+
+
+def _for_each(
+    service: RestorePoints,
+    folders: list[str],
+    work: Callable[[str, Step], Result],
+    progress: Progress,
+) -> Result:
+    """Return the results by folders; what keeps one from its result does not concern the others."""
+    bar = _Bar(service, folders, progress)
+    results = {}
+    for folder in folders:
+        try:
+            results[folder] = work(folder, bar.step)
+        except (SnapshotDamaged, SyncServerError) as problem:
+            results[folder] = {"snapshot": None, "problem": _words(problem)}
+        bar.end(folder)
+    return results
+
+
+def _words(problem: Exception) -> str:
+    if isinstance(problem, SyncServerError):
+        return problem.cause or problem.public_text
+    return str(problem)
+
+
+def _copies(service: RestorePoints, folder: str) -> list[Result]:
+    if service.offsite is None:
+        raise ErrandFailed("there are no off-site copies: see the option offsite_url")
+    try:
+        copies = service.offsite.points(service.folder(folder))
+    except StoreFailed as problem:
+        raise ErrandFailed(str(problem)) from None
+    return [{**_document(one.point, one.manifest), "offsite": True} for one in reversed(copies)]
+
+
+def _document(point: RestorePoint, manifest: Manifest | None) -> Result:
+    told = {name: getattr(manifest, name) for name in TOLD} if manifest else dict.fromkeys(TOLD)
+    return {
+        "snapshot": point.id,
+        "taken_at": point.taken_at.timestamp(),
+        "reason": point.reason,
+        "pinned": point.pinned,
+        "offsite": point.offsite_mark.exists(),
+        **told,
+    }
+
+
+def _parts(service: RestorePoints, folder: str) -> int:
+    collection = service.folder(folder).collection
+    return collection.stat().st_size // PART_SIZE if collection.exists() else 0

@@ -1,0 +1,1 @@
+"""Restore points, with real clients and a real server."""

@@ -1,0 +1,271 @@
+"""Copies of restore points in a real S3-compatible store: sent, kept, fetched, and its failures."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncserver.backups.object_store import ObjectStore as Client
+from syncserver.backups.offsite import Offsite
+from syncserver.collections.folders import UserFolder
+from syncserver.collections.restore_points import named_point
+from syncserver.settings import Settings
+from tests.backups.conftest import NewDevice
+from tests.support.accounts import Account
+from tests.support.backups import Keeper, contents_of, download_after_restore
+from tests.support.device import FULL_UPLOAD, NO_CHANGES, Device
+from tests.support.faults_server import WatchedServer, wait_until
+from tests.support.media_device import (
+    bring_media_into_step,
+    delete_media,
+    media_of,
+    refer_to_media,
+    sha1,
+    sync_media,
+    write_media,
+)
+from tests.support.object_store import ACCESS_KEY, BUCKET, SECRET_KEY, ObjectStore
+
+PREFIX = "copies of/"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A store that runs."""
+    store = ObjectStore(tmp_path_factory.mktemp("store"))
+    yield store
+    store.stop()
+
+
+def options(store: ObjectStore, **changed: object) -> dict[str, object]:
+    return {
+        "snapshot_interval": 0,
+        "offsite_url": store.url,
+        "offsite_bucket": BUCKET,
+        "offsite_prefix": PREFIX,
+        "offsite_access_key": ACCESS_KEY,
+        "offsite_secret_key": SECRET_KEY,
+        **changed,
+    }
+
+
+@pytest.fixture(scope="module")
+def server(store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedServer]:
+    """A server that sends its restore points to the store."""
+    server = WatchedServer(tmp_path_factory.mktemp("server"), options(store))
+    server.secrets.passwords.append(SECRET_KEY)
+    yield server
+    server.stop()
+    server.secrets.assert_not_in_log(server.log())
+
+
+def is_sent(server: WatchedServer, snapshot: str) -> bool:
+    return any(event["snapshot"] == snapshot for event in server.events("offsite_sent"))
+
+
+def wait_until_sent(server: WatchedServer, snapshot: str) -> None:
+    wait_until(lambda: is_sent(server, snapshot), f"{snapshot} is sent")
+
+
+def listed(keeper: Keeper, account: Account) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = keeper.must("backups", account.name, "--offsite", "--json").json
+    return found
+
+
+def test_each_restore_point_is_sent_and_listed(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device
+) -> None:
+    first = keeper.backup(account)
+    laptop.add_note("newer", "")
+    laptop.sync()
+    second = keeper.backup(account)
+    wait_until_sent(server, second)
+    found = listed(keeper, account)
+    assert [(one["snapshot"], one["notes"]) for one in found] == [(second, 4), (first, 3)]
+    assert all(one["offsite"] for one in keeper.points(account))
+
+
+def test_a_restore_fetches_what_is_not_here_any_more_with_its_media(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device, store: ObjectStore
+) -> None:
+    content = {"one.mp3": b"the first", "two.mp3": b"the second", "twin.mp3": b"the first"}
+    for name, data in content.items():
+        write_media(laptop, name, data)
+    refer_to_media(laptop, content)
+    laptop.sync()
+    sync_media(laptop)
+    before = contents_of(laptop)
+    snapshot = keeper.backup(account)
+    wait_until_sent(server, snapshot)
+    assert len(store.names(f"{PREFIX}media/")) == 2, "twins are stored once"
+
+    laptop.col.remove_notes(laptop.col.find_notes("one"))
+    laptop.sync()
+    delete_media(laptop, *content)
+    sync_media(laptop)
+    folder = server.user_folder(account)
+    shutil.rmtree(folder / "backups")
+    shutil.rmtree(folder / "media-trash")
+    (folder / "media-trash").mkdir()
+
+    restored = keeper.must("restore", account.name, snapshot, "--json").json
+    assert restored["media"] == {"unchanged": 0, "brought_back": 3, "missing": []}
+    download_after_restore(laptop)
+    assert contents_of(laptop) == before
+    bring_media_into_step(laptop)
+    assert media_of(laptop) == {name: sha1(data) for name, data in content.items()}
+
+
+def test_media_are_sent_once_however_many_restore_points_name_them(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device, store: ObjectStore
+) -> None:
+    content = b"sent once by all of us"
+    write_media(laptop, "shared.mp3", content)
+    refer_to_media(laptop, ["shared.mp3"])
+    laptop.sync()
+    sync_media(laptop)
+    wait_until_sent(server, keeper.backup(account))
+    (name,) = [one for one in store.names(f"{PREFIX}media/") if size(store, one) == len(content)]
+    stored = store.client.stat_object(BUCKET, name).last_modified
+    laptop.add_note("newer", "")
+    laptop.sync()
+    wait_until_sent(server, keeper.backup(account))
+    assert store.client.stat_object(BUCKET, name).last_modified == stored
+
+
+def size(store: ObjectStore, name: str) -> int | None:
+    return store.client.stat_object(BUCKET, name).size
+
+
+def test_a_new_server_gets_everything_back_from_the_store(
+    keeper: Keeper,
+    server: WatchedServer,
+    account: Account,
+    laptop: Device,
+    store: ObjectStore,
+    tmp_path: Path,
+) -> None:
+    wait_until_sent(server, keeper.backup(account))
+    new_server = WatchedServer(tmp_path / "new", options(store))
+    try:
+        with new_server.accounts() as accounts:
+            accounts.users.add(account.name, account.password)
+        Keeper(new_server).must("restore", account.name, "newest")
+        newcomer = Device(tmp_path / "newcomer").login(new_server.url, account)
+        newcomer.download()
+        assert newcomer.col.note_count() == 3
+        newcomer.close()
+    finally:
+        new_server.stop()
+
+
+def test_while_the_store_is_down_points_stay_here_and_are_sent_later(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device, store: ObjectStore
+) -> None:
+    store.stop()
+    try:
+        snapshot = keeper.backup(account)
+        wait_until(lambda: server.events("offsite_failed"), "the failure is told")
+        failure = server.events("offsite_failed")[-1]
+        assert failure["level"] == "error"
+        assert "cannot be used" in failure["problem"]
+        laptop.add_note("newer", "")
+        assert laptop.sync() == NO_CHANGES
+        assert keeper.points(account)[0]["offsite"] is False
+        ended = keeper.ctl("backups", account.name, "--offsite")
+        assert ended.exit_code == 1
+        assert "cannot be used" in ended.errors
+    finally:
+        store.start()
+    wait_until_sent(server, snapshot)
+    assert keeper.points(account)[0]["offsite"] is True
+
+
+def test_a_store_that_does_not_answer_keeps_nobody_waiting(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device, store: ObjectStore
+) -> None:
+    store.pause()
+    try:
+        snapshot = keeper.backup(account)
+        laptop.add_note("newer", "")
+        assert laptop.sync() == NO_CHANGES
+        assert keeper.backup(account) > snapshot, "restore points go on"
+        assert not is_sent(server, snapshot)
+    finally:
+        store.go_on()
+    wait_until_sent(server, snapshot)
+
+
+def test_a_wrong_key_and_a_missing_bucket_are_told_in_words(
+    store: ObjectStore, tmp_path: Path, unused_device: NewDevice
+) -> None:
+    for number, (changed, words) in enumerate(
+        (
+            ({"offsite_secret_key": "wrong"}, "refuses the key"),
+            ({"offsite_bucket": "none-such"}, "no bucket 'none-such'"),
+        )
+    ):
+        server = WatchedServer(tmp_path / f"server{number}", options(store, **changed))
+        try:
+            account = server.new_account()
+            device = unused_device(f"device{number}").login(server.url, account)
+            device.add_note("one", "")
+            assert device.sync() == FULL_UPLOAD
+            device.upload()
+            Keeper(server).backup(account)
+            wait_until(lambda server=server: server.events("offsite_failed"), "it is told")
+            assert words in server.events("offsite_failed")[0]["problem"]
+        finally:
+            server.stop()
+
+
+def test_a_copy_that_was_damaged_in_the_store_is_not_restored(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device, store: ObjectStore
+) -> None:
+    snapshot = keeper.backup(account)
+    wait_until_sent(server, snapshot)
+    folder = server.user_folder(account)
+    shutil.rmtree(folder / "backups")
+    (name,) = [
+        one
+        for one in store.names(f"{PREFIX}users/{folder.name}/")
+        if snapshot in one and one.endswith(".anki2.zst")
+    ]
+    content = store.client.get_object(BUCKET, name).read()
+    damaged = tmp = folder / "tmp" / "damaged"
+    tmp.write_bytes(content[:-20] + bytes(20))
+    store.client.fput_object(BUCKET, name, str(damaged))
+    before = server.tables(account)
+    ended = keeper.ctl("restore", account.name, snapshot)
+    assert ended.exit_code == 1
+    assert "damaged" in ended.errors
+    assert server.tables(account) == before
+
+
+def test_old_copies_go_but_never_the_newest_or_a_pinned_one(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    settings = Settings.model_validate(
+        {"data_root": tmp_path, **options(store, offsite_prefix="old/", offsite_keep_days=30)}
+    )
+    offsite = Offsite(settings, Client(settings))
+    folder = UserFolder(tmp_path / "users" / "anna")
+    for year, pinned in (("2001", False), ("2002", True), ("2003", False)):
+        point = named_point(
+            folder, f"{year}0101T000000.000000Z", "schedule", pinned=pinned, packed=True
+        )
+        for path in (point.path, point.manifest, point.media_list):
+            Client(settings).put_bytes(f"users/anna/{path.name}", json.dumps({}).encode())
+    assert offsite.remove_old(folder) == 1
+    assert not [name for name in store.names("old/") if "2001" in name]
+    assert len(store.names("old/")) == 6
+
+
+def test_a_url_without_a_bucket_keeps_the_server_from_starting(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    with pytest.raises(RuntimeError, match="needs the name of a bucket"):
+        WatchedServer(tmp_path / "server", options(store, offsite_bucket=""))
