@@ -8,10 +8,11 @@ import typer
 
 from syncserver import __version__
 from syncserver.accounts.database import DatabaseUnusable
+from syncserver.accounts.old_hashes import UnknownHash
 from syncserver.accounts.passwords import BadPassword
 from syncserver.accounts.users import BadUserName, UnknownUser, UserExists
 from syncserver.collections.data_root_lock import DataRootInUse
-from syncserver.control import accounts, keys, media, process, tokens
+from syncserver.control import accounts, exporting, importing, keys, media, process, shell, tokens
 from syncserver.control.output import (
     FAILED,
     NO_SUCH_USER,
@@ -23,6 +24,7 @@ from syncserver.control.output import (
 from syncserver.errands.channel import NoAnswer
 from syncserver.errands.errand import ErrandFailed
 from syncserver.errors import SyncServerError
+from syncserver.moving.old_servers import NotMovable
 from syncserver.server import CannotServe
 from syncserver.settings import SettingsError
 
@@ -57,7 +59,9 @@ EXPLAINED: Final = (
     DatabaseUnusable,
     ErrandFailed,
     NoAnswer,
+    NotMovable,
     SettingsError,
+    UnknownHash,
     UnknownUser,
     UserExists,
 )
@@ -87,6 +91,8 @@ def build_program() -> typer.Typer:
     program.callback()(_options)
     for command in COMMANDS:
         program.command()(command)
+    for group in (exporting.program, importing.program, shell.program):
+        program.add_typer(group)
     program.add_typer(media.program, name="media")
     program.add_typer(tokens.program, name="token")
     return program

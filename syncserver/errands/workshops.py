@@ -18,7 +18,7 @@ from syncserver import events
 from syncserver.collections.committed import read_committed_state
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Lease
-from syncserver.collections.libanki import CollectionDamaged
+from syncserver.collections.libanki import STAGED_MEDIA, CollectionDamaged
 from syncserver.collections.workshop import COLLECTION_NAME, copy_collection, workshop
 from syncserver.errands.errand import ErrandFailed, Talk
 from syncserver.errors import SyncServerError
@@ -32,7 +32,6 @@ from syncserver.sync.finish import new_modification_time
 from syncserver.sync.full_upload import replace_collection
 from syncserver.sync.moving_in import move_in, validated_candidate
 
-MEDIA_NAME: Final = "collection.media"
 MANIFEST_NAME: Final = "media.json"
 
 log = structlog.get_logger()
@@ -41,20 +40,20 @@ log = structlog.get_logger()
 def lend(services: Services, arguments: Mapping[str, Any]) -> Talk:
     """Lend a copy of the collection of `folder`, and with `media` also the media.
 
-    Tells where they lie (`collection`, `media`) and how many `files` of media there are; they are
-    gone when the control script has answered. The lease is held only while they are made.
+    Tells where the `collection` lies, with the media where libanki looks for them, and how many
+    `files` these are. All is gone when the control script has answered. The lease is held only
+    while the collection is copied.
     """
     folder = arguments["folder"]
     user = UserFolder(services.settings.users_folder / folder)
     with _explained(), workshop(user) as shop:
         with services.collections.borrow(folder) as lease:
             copy_collection(lease, shop / COLLECTION_NAME)
-        lent = {"collection": str(shop / COLLECTION_NAME), "media": None, "files": 0}
+        copy, files = shop / COLLECTION_NAME, 0
         if arguments["media"]:
             with services.media.owned(folder) as library:
-                lent["files"] = lend_files(library, shop / MEDIA_NAME)
-            lent["media"] = str(shop / MEDIA_NAME)
-        yield lent
+                files = lend_files(library, copy.with_suffix(STAGED_MEDIA))
+        yield {"collection": str(copy), "files": files}
     return {}
 
 

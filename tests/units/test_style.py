@@ -17,6 +17,7 @@ MOST_LINES_OF_A_FUNCTION = 50
 LAYERS = (
     ("app", "server", "control"),
     ("wsgi", "rest", "errands"),
+    ("moving",),
     ("services",),
     ("sync", "media"),
     ("collections", "accounts", "jobs"),
