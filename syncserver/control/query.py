@@ -26,7 +26,7 @@ HARMLESS_PRAGMAS: Final = frozenset(
 )
 
 
-class WritesRefused(sqlite3.DatabaseError):
+class WritesRefused(Exception):
     """The statement is not a query; the message is for the operator."""
 
 

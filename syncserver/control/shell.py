@@ -35,7 +35,7 @@ from syncserver.control.output import (
     print_table,
     say,
 )
-from syncserver.control.query import MOST_ROWS, Rows, query
+from syncserver.control.query import MOST_ROWS, Rows, WritesRefused, query
 from syncserver.sync.collection_file import opened
 
 FULL_SYNC: Final = "the schema was changed: every device will have to do a full sync"
@@ -98,6 +98,8 @@ def sql(
     with lent(open_installation(config), user_name, media=False) as lending:
         try:
             rows = query(Path(lending["collection"]), statement, limit)
+        except WritesRefused as problem:
+            raise CommandFailed(str(problem)) from None
         except sqlite3.Error as problem:
             raise CommandFailed(f"SQL: {problem}") from None
     _print_rows(rows, as_json=as_json)

@@ -1,6 +1,7 @@
 """Take over the media of another server, with its index if it has one that can be used."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -14,7 +15,8 @@ from syncserver.media.shared_store import SharedStore
 from syncserver.media.upload import Outcome, Staged, commit_outcome
 
 # What other servers do not tell of a deleted file: its last content.
-UNKNOWN_SHA1 = bytes(20)
+UNKNOWN_SHA1: Final = bytes(20)
+NO_LIMIT: Final = -1
 
 
 class Arrival(msgspec.Struct, frozen=True):
@@ -39,13 +41,14 @@ def move_in(library: Library, batch: Batch, arrivals: Arrivals, store: SharedSto
     """Make the files of a batch media of the user who owns `library`, durably.
 
     If the user had none so far, names and usns are those of the old index, so that devices go on
-    where they were. Otherwise everything is a change that all devices get, and what was deleted
-    on the other server stays. Raises BadRequest for an impossible name, DiskFull.
+    where they were. Otherwise there may be devices of both servers: everything is a change that all
+    of them are told, and what was deleted on the other server stays here. Raises BadRequest for an
+    impossible name, DiskFull.
     """
     before = library.index.totals()
     outcome = Outcome(library.index, library.folder.files, before)
+    last_usn = max(before.last_usn, arrivals.last_usn)
     if before.last_usn:
-        last_usn = max(before.last_usn, arrivals.last_usn)
         outcome.totals = Totals(last_usn, before.total_bytes, before.files)
     for arrival in arrivals.entries:
         check_name(arrival.name)
@@ -54,6 +57,8 @@ def move_in(library: Library, batch: Batch, arrivals: Arrivals, store: SharedSto
             _place(outcome, arrival, content)
         elif content is not None:
             outcome.take(UploadedChange(arrival.name, content))
+    if before.last_usn and arrivals.last_usn:
+        _tell_all_again(outcome)
     if outcome.entries or outcome.contents:
         with atomic_files.full_disk_is_passing_trouble():
             commit_outcome(library, Staged(batch, [], store), outcome)
@@ -78,3 +83,13 @@ def _place(outcome: Outcome, arrival: Arrival, content: StagedFile | None) -> No
         total_bytes=outcome.totals.total_bytes + size,
         files=outcome.totals.files + int(content is not None),
     )
+
+
+def _tell_all_again(outcome: Outcome) -> None:
+    """Give what was here before new usns too: devices of the other server ask from its last on."""
+    for entry in outcome.index.changes_after(0, NO_LIMIT):
+        if entry.name not in outcome.entries:
+            totals = outcome.totals
+            usn = totals.last_usn + 1
+            outcome.entries[entry.name] = Entry(entry.name, entry.sha1, entry.size, usn)
+            outcome.totals = Totals(usn, totals.total_bytes, totals.files)

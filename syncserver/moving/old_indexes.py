@@ -15,12 +15,12 @@ from typing import Final
 
 from syncserver.collections import atomic_files
 from syncserver.media.index import IndexUnusable, MediaIndex
+from syncserver.media.moving_in import NO_LIMIT
 from syncserver.moving.old_servers import ANKISYNCD_INDEX, CLIENT_INDEX, OFFICIAL_INDEX
 
 # A new index of old media begins here: devices skip what is not newer than the last usn that they
 # were told by the old server, which counted single files.
 FIRST_USN: Final = 1_000_000
-NO_LIMIT: Final = -1
 HEX_SHA1: Final = re.compile(r"[0-9a-f]{40}")
 LOG_SUFFIXES: Final = ("-wal", "-journal")
 
