@@ -175,7 +175,9 @@ def talking_to_server(data_root: Path, request: Request) -> Iterator[Converse]:
         def converse(said: Any) -> Any:
             message = request if said is None else said
             with _answer_expected(data_root):
-                connection.send_bytes(msgspec.json.encode(message))
+                # A server that has given up has said why before it hung up.
+                with suppress(BrokenPipeError):
+                    connection.send_bytes(msgspec.json.encode(message))
                 return _await_result(connection, lambda _done, _total: None)
 
         yield converse

@@ -70,7 +70,7 @@ def test_one_command_shows_its_value(
     [
         (f"{ADD}1 / 0", "ZeroDivisionError"),
         (f"{ADD}import sys; sys.exit(1)", ""),
-        ("not python", "SyntaxError"),
+        ("is no python", "SyntaxError"),
         (f"{ADD}exit(3)", ""),
     ],
 )
