@@ -15,6 +15,7 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import HashingError, VerificationError, VerifyMismatchError
 
+from syncserver.accounts.old_hashes import pbkdf2, split
 from syncserver.errors import ServerBusy
 from syncserver.settings import Settings
 
@@ -82,26 +83,43 @@ class Passwords:
             except HashingError as problem:
                 raise _busy(f"argon2: {problem}") from problem
 
-    def verify(self, stored_hash: str, password: str) -> bool:
-        """Tell whether `password` is the one that was hashed. Raises ServerBusy."""
-        # No hash was made of a longer one. Its beginning is checked all the same, for equal work.
-        fits = len(password) <= LONGEST_PASSWORD
-        with self.turn():
-            try:
-                return self._hasher.verify(stored_hash, _to_bytes(password)) and fits
-            except VerifyMismatchError:
-                return False
-            except VerificationError as problem:
-                # Not a wrong password (no memory, say), so it must not look like one.
-                raise _busy(f"argon2: {problem}") from problem
+    def verify(self, stored_hash: str, password: str, *, name: str = "", rounds: int = 0) -> bool:
+        """Tell whether `password` is the one that was hashed, here or by another server.
 
-    def verify_nothing(self, password: str) -> None:
+        `name` is whose password it is, which some old hashes hold; `rounds` of PBKDF2 are done in
+        any case, so that the time does not tell whose hash is an old one. Raises ServerBusy.
+        """
+        # No hash was made of a longer one. Its beginning is checked all the same, for equal work.
+        fits = 0 < len(password) <= LONGEST_PASSWORD
+        scheme, own_hash = split(stored_hash)
+        with self.turn():
+            _spend(password, rounds - (scheme.rounds if scheme else 0))
+            secret = scheme.derive(name, password[:LONGEST_PASSWORD]) if scheme else password
+            return self._matches(own_hash, secret) and fits
+
+    def verify_nothing(self, password: str, rounds: int = 0) -> None:
         """Do the work of `verify` where there is no user. Raises ServerBusy."""
-        self.verify(self._nobodys_hash, password)
+        self.verify(self._nobodys_hash, password, rounds=rounds)
 
     def needs_rehash(self, stored_hash: str) -> bool:
-        """Tell whether a hash was made with other parameters than today's."""
-        return self._hasher.check_needs_rehash(stored_hash)
+        """Tell whether a hash was made by another server, or with other parameters than today's."""
+        scheme, own_hash = split(stored_hash)
+        return scheme is not None or self._hasher.check_needs_rehash(own_hash)
+
+    def _matches(self, own_hash: str, secret: str) -> bool:
+        # argon2 compares in constant time.
+        try:
+            return self._hasher.verify(own_hash, _to_bytes(secret))
+        except VerifyMismatchError:
+            return False
+        except VerificationError as problem:
+            # Not a wrong password (no memory, say), so it must not look like one.
+            raise _busy(f"argon2: {problem}") from problem
+
+
+def _spend(password: str, rounds: int) -> None:
+    if rounds > 0:
+        pbkdf2(password[:LONGEST_PASSWORD], b"for the time alone", rounds, 32)
 
 
 def _to_bytes(password: str) -> bytes:

@@ -5,12 +5,13 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from syncserver import events
 from syncserver.accounts.database import reading, writing
 from syncserver.accounts.folder_names import BadUserName, folder_name, normalise_user_name
+from syncserver.accounts.old_hashes import PBKDF2, ROUNDS_DIGITS, OldHash, rounds_of
 from syncserver.accounts.passwords import Passwords
 from syncserver.accounts.tables import api_tokens, folder_purges, host_keys, users
 from syncserver.errors import WrongCredentials
@@ -59,10 +60,20 @@ class Users:
 
     def add(self, name: str, password: str) -> User:
         """Create a user. Raises UserExists, BadUserName, BadPassword."""
+        return self._insert(name, self.passwords.hash(password))
+
+    def add_with_old_hash(self, name: str, old: OldHash) -> User:
+        """Create a user whose password another server has hashed. Raises UserExists, BadUserName.
+
+        At the first login with that password its hash becomes one of ours.
+        """
+        return self._insert(name, f"{old.scheme.text}{self.passwords.hash(old.digest)}")
+
+    def _insert(self, name: str, password_hash: str) -> User:
         row = {
             "name": normalise_user_name(name),
             "folder": folder_name(name),
-            "password_hash": self.passwords.hash(password),
+            "password_hash": password_hash,
             "password_version": 1,
             "created_at": datetime.now(timezone.utc),
         }
@@ -136,15 +147,17 @@ class Users:
     def check_password(self, name: str, password: str) -> User | None:
         """Return the user if the password is right, after the same work if there is no such user.
 
-        The same work means one verification by today's parameters; a right password whose hash was
-        made by older ones is hashed anew. Raises ServerBusy.
+        The same work means one verification by today's parameters, after as many rounds as the
+        dearest hash of another server takes, while there are such hashes. A right password whose
+        hash was made by another server or older parameters is hashed anew. Raises ServerBusy.
         """
         found = self._find_with_hash(name)
+        rounds = self._most_rounds()
         if found is None:
-            self.passwords.verify_nothing(password)
+            self.passwords.verify_nothing(password, rounds)
             return None
         user, stored_hash = found
-        if not self.passwords.verify(stored_hash, password):
+        if not self.passwords.verify(stored_hash, password, name=user.name, rounds=rounds):
             return None
         if self.passwords.needs_rehash(stored_hash):
             self._rehash(user, stored_hash, password)
@@ -174,6 +187,15 @@ class Users:
                 _SELECT.add_columns(users.c.password_hash).where(users.c.name == normal)
             ).one_or_none()
         return None if row is None else (user_of(row), row.password_hash)
+
+    def _most_rounds(self) -> int:
+        """Return the most rounds of PBKDF2 that a user's password still takes."""
+        start = func.substr(users.c.password_hash, 1, len(PBKDF2) + ROUNDS_DIGITS)
+        with reading(self._engine) as connection:
+            most = connection.scalar(
+                select(func.max(start)).where(users.c.password_hash.startswith(PBKDF2))
+            )
+        return rounds_of(most or "")
 
     def _rehash(self, user: User, stored_hash: str, password: str) -> None:
         # Only while it is the hash that was verified: another login or a new password may be

@@ -25,7 +25,13 @@ from syncserver.control.output import (
     print_table,
     say,
 )
-from syncserver.control.passwords import PasswordStdinOption, obtain_password, readable_password
+from syncserver.control.passwords import (
+    HashStdinOption,
+    PasswordStdinOption,
+    obtain_password,
+    obtain_secret,
+    readable_password,
+)
 from syncserver.control.purge import finish_purge
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
@@ -35,15 +41,16 @@ def adduser(
     name: NameArgument,
     config: ConfigOption = DEFAULT_CONFIG,
     password_stdin: PasswordStdinOption = False,
+    password_hash_stdin: HashStdinOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add a user, who can sync at once."""
     installation = open_installation(config)
-    password = obtain_password(from_stdin=password_stdin)
+    secret = obtain_secret(from_stdin=password_stdin, hash_from_stdin=password_hash_stdin)
     with open_accounts(installation) as accounts:
         # Or the new user's files would be removed in the place of an old one's.
         finish_purge(installation, accounts.users, folder_name(normalise_user_name(name)))
-        user = accounts.users.add(name, password)
+        user = accounts.add(name, secret)
     folder = installation.folder_of(user)
     if folder.collection.exists():
         note(f"{folder.path} holds a collection already: it will be used")

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from syncserver.collections import data_root_lock
 from syncserver.control.installation import Installation
 from syncserver.errands import channel
+from syncserver.errands.errand import Converse, Talk
 from syncserver.errands.errand import Progress as ReportProgress
 from syncserver.services import Services, prepare_data_root
 
@@ -22,7 +23,7 @@ def run_errand(installation: Installation, errand: str, title: str, **arguments:
     """
     prepare_data_root(installation.settings.data_root)
     request = channel.Request(errand, arguments)
-    with _progress_bar(title) as progress:
+    with progress_bar(title) as progress:
         try:
             data_root_lock.acquire(installation.settings.data_root)
         except data_root_lock.DataRootInUse:
@@ -30,20 +31,57 @@ def run_errand(installation: Installation, errand: str, title: str, **arguments:
         return _run_here(installation, request, progress)
 
 
+@contextmanager
+def conversation(installation: Installation, errand: str, **arguments: Any) -> Iterator[Converse]:
+    """Begin an errand in several steps, at the running server or here when there is none.
+
+    Leaving the block ends it. Each step raises what the errand does, or ErrandFailed, NoAnswer.
+    """
+    data_root = installation.settings.data_root
+    prepare_data_root(data_root)
+    request = channel.Request(errand, arguments)
+    try:
+        data_root_lock.acquire(data_root)
+    except data_root_lock.DataRootInUse:
+        with channel.talking_to_server(data_root, request) as converse:
+            yield converse
+        return
+    with (
+        _services_here(installation) as services,
+        closing(channel.begin_talk(services, request)) as talk,
+    ):
+        yield lambda said: _step(talk, said)
+
+
+def _step(talk: Talk, said: Any) -> Any:
+    try:
+        return talk.send(said)
+    except StopIteration as end:
+        return end.value
+
+
 def _run_here(
     installation: Installation, request: channel.Request, progress: ReportProgress
 ) -> Any:
+    with _services_here(installation) as services:
+        return channel.run_errand(services, request, progress)
+
+
+@contextmanager
+def _services_here(installation: Installation) -> Iterator[Services]:
+    """Be the owner of the data root, whose lock is held already, for a while."""
     services = Services(installation.settings)
     try:
         services.start()
-        return channel.run_errand(services, request, progress)
+        yield services
     finally:
         services.close()
         data_root_lock.release(installation.settings.data_root)
 
 
 @contextmanager
-def _progress_bar(title: str) -> Iterator[ReportProgress]:
+def progress_bar(title: str) -> Iterator[ReportProgress]:
+    """Show on a terminal how far something is; nothing elsewhere."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(

@@ -12,6 +12,7 @@ import typer
 from syncserver.accounts.api_tokens import ApiTokens
 from syncserver.accounts.database import migrate, open_database
 from syncserver.accounts.host_keys import HostKeys
+from syncserver.accounts.old_hashes import OldHash
 from syncserver.accounts.passwords import Passwords
 from syncserver.accounts.users import User, Users
 from syncserver.collections.folders import UserFolder
@@ -81,6 +82,15 @@ class Accounts:
         if user is None:
             raise CommandFailed(f"there is no user called {name!r}", NO_SUCH_USER)
         return user
+
+    def add(self, name: str, secret: str | OldHash) -> User:
+        """Add a user with a password, or with what another server has made of it.
+
+        Raises UserExists, BadUserName, BadPassword.
+        """
+        if isinstance(secret, OldHash):
+            return self.users.add_with_old_hash(name, secret)
+        return self.users.add(name, secret)
 
 
 def open_installation(config: Path) -> Installation:

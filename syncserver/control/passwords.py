@@ -7,11 +7,20 @@ from typing import Annotated, Final
 
 import typer
 
+from syncserver.accounts.old_hashes import OldHash, old_hash
 from syncserver.control.output import WRONG_USAGE, CommandFailed
 
 PasswordStdinOption = Annotated[
     bool,
     typer.Option("--password-stdin", help="Read the password from the first line of the input."),
+]
+
+HashStdinOption = Annotated[
+    bool,
+    typer.Option(
+        "--password-hash-stdin",
+        help="Read a hash of the password by another server from the first line of the input.",
+    ),
 ]
 
 # Without letters that are mistaken for others; 5 words of 2 syllables hold 62 random bits.
@@ -26,6 +35,15 @@ def obtain_password(*, from_stdin: bool) -> str:
     if not password:
         raise CommandFailed("the password is empty")
     return password
+
+
+def obtain_secret(*, from_stdin: bool, hash_from_stdin: bool) -> str | OldHash:
+    """Obtain a password, or what another server has made of it. Raises UnknownHash."""
+    if not hash_from_stdin:
+        return obtain_password(from_stdin=from_stdin)
+    if from_stdin:
+        raise CommandFailed("the input is either a password or a hash", WRONG_USAGE)
+    return old_hash(sys.stdin.readline().strip())
 
 
 def readable_password() -> str:

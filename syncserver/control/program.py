@@ -8,10 +8,22 @@ import typer
 
 from syncserver import __version__
 from syncserver.accounts.database import DatabaseUnusable
+from syncserver.accounts.old_hashes import UnknownHash
 from syncserver.accounts.passwords import BadPassword
 from syncserver.accounts.users import BadUserName, UnknownUser, UserExists
 from syncserver.collections.data_root_lock import DataRootInUse
-from syncserver.control import accounts, backups, deploying, keys, media, process, tokens
+from syncserver.control import (
+    accounts,
+    backups,
+    deploying,
+    exporting,
+    importing,
+    keys,
+    media,
+    process,
+    shell,
+    tokens,
+)
 from syncserver.control.output import (
     FAILED,
     NO_SUCH_USER,
@@ -24,6 +36,7 @@ from syncserver.errands.channel import NoAnswer
 from syncserver.errands.errand import ErrandFailed
 from syncserver.errors import SyncServerError
 from syncserver.listening.sockets import CannotServe
+from syncserver.moving.old_servers import NotMovable
 from syncserver.settings import SettingsError
 
 # Set to anything to see the traceback of an error that nobody expected.
@@ -62,7 +75,9 @@ EXPLAINED: Final = (
     DatabaseUnusable,
     ErrandFailed,
     NoAnswer,
+    NotMovable,
     SettingsError,
+    UnknownHash,
     UnknownUser,
     UserExists,
 )
@@ -92,6 +107,8 @@ def build_program() -> typer.Typer:
     program.callback()(_options)
     for command in COMMANDS:
         program.command()(command)
+    for group in (exporting.program, importing.program, shell.program):
+        program.add_typer(group)
     program.add_typer(media.program, name="media")
     program.add_typer(tokens.program, name="token")
     return program

@@ -1,13 +1,15 @@
 """The socket between the control script and the server: one connection for each errand.
 
 The request is one JSON message; the answer is any number of progress messages and then a result or
-an error. The socket lies in the data root, whose folder only the server's own user may enter.
+an error. In between, an errand in several steps (a talk) tells something and waits for what the
+control script says to it; a connection that ends is taken for a script that was ended. The socket lies in the data root, whose folder only the server's own user may enter.
 """
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any, Final
@@ -16,13 +18,18 @@ import msgspec
 import structlog
 
 from syncserver import events
-from syncserver.errands.registry import ERRANDS, ErrandFailed, Progress
+from syncserver.errands.errand import Converse, ErrandFailed, Progress, Talk, hold
+from syncserver.errands.registry import ERRANDS, TALKS
 from syncserver.errors import SyncServerError
 from syncserver.services import Services
 
 SOCKET_NAME: Final = "control.sock"
 PRIVATE_MODE: Final = 0o600
 RETRY_SECONDS: Final = 1.0
+# How long a talk waits for the operator, who may be at a prompt, and how often it looks whether
+# the server ends.
+MOST_SILENCE_SECONDS: Final = 3600.0
+LOOK_SECONDS: Final = 0.25
 
 log = structlog.get_logger()
 
@@ -39,10 +46,11 @@ class Request(msgspec.Struct):
 
 
 class Message(msgspec.Struct, omit_defaults=True):
-    """Part of an answer: steps done of so many, or the result, or why there is none."""
+    """Part of an answer: steps done of so many, what a talk tells, the result, or why none."""
 
     done: int | None = None
     total: int | None = None
+    told: Any = None
     result: Any = None
     error: str | None = None
 
@@ -94,7 +102,11 @@ class ErrandListener:
 
         try:
             request = msgspec.json.decode(connection.recv_bytes(), type=Request)
-            result = run_errand(self._services, request, progress)
+            if request.errand in TALKS:
+                talk = begin_talk(self._services, request)
+                result = hold(talk, lambda told: self._converse(connection, told))
+            else:
+                result = run_errand(self._services, request, progress)
             return msgspec.json.encode(Message(result=result))
         except ErrandFailed as problem:
             return _failure(str(problem))
@@ -105,6 +117,17 @@ class ErrandListener:
         except Exception as problem:
             log.exception(events.ERRAND_FAILED)
             return _failure(f"the server failed: {type(problem).__name__}; see its log")
+
+    def _converse(self, connection: Connection, told: Any) -> Any:
+        """Tell something and return what is said to it. Raises EOFError, ErrandFailed."""
+        connection.send_bytes(msgspec.json.encode(Message(told=told)))
+        deadline = time.monotonic() + MOST_SILENCE_SECONDS
+        while not connection.poll(LOOK_SECONDS):
+            if self._closed.is_set():
+                raise ErrandFailed("the server is stopping; nothing was changed")
+            if time.monotonic() > deadline:
+                raise ErrandFailed("nobody has answered for too long; nothing was changed")
+        return msgspec.json.decode(connection.recv_bytes())
 
 
 def _failure(reason: str) -> bytes:
@@ -119,15 +142,51 @@ def run_errand(services: Services, request: Request, progress: Progress) -> Any:
     return errand(services, request.arguments, progress)
 
 
+def begin_talk(services: Services, request: Request) -> Talk:
+    """Begin an errand in several steps in this process, which owns the data root."""
+    return TALKS[request.errand](services, request.arguments)
+
+
 def ask_server(data_root: Path, request: Request, progress: Progress) -> Any:
     """Have the running server run an errand and return its result.
 
     Raises ErrandFailed when the errand failed, NoAnswer when the server cannot be reached.
     """
+    with (
+        _answer_expected(data_root),
+        _reachable(data_root / SOCKET_NAME) as address,
+        Client(address) as connection,
+    ):
+        connection.send_bytes(msgspec.json.encode(request))
+        return _await_result(connection, progress)
+
+
+@contextmanager
+def talking_to_server(data_root: Path, request: Request) -> Iterator[Converse]:
+    """Have the running server run an errand in several steps.
+
+    Each step raises ErrandFailed when the errand failed, NoAnswer when the server is gone.
+    """
+    with ExitStack() as connected:
+        with _answer_expected(data_root):
+            address = connected.enter_context(_reachable(data_root / SOCKET_NAME))
+            connection = connected.enter_context(Client(address))
+
+        def converse(said: Any) -> Any:
+            message = request if said is None else said
+            with _answer_expected(data_root):
+                # A server that has given up has said why before it hung up.
+                with suppress(BrokenPipeError):
+                    connection.send_bytes(msgspec.json.encode(message))
+                return _await_result(connection, lambda _done, _total: None)
+
+        yield converse
+
+
+@contextmanager
+def _answer_expected(data_root: Path) -> Iterator[None]:
     try:
-        with _reachable(data_root / SOCKET_NAME) as address, Client(address) as connection:
-            connection.send_bytes(msgspec.json.encode(request))
-            return _await_result(connection, progress)
+        yield
     except (OSError, EOFError) as problem:
         raise NoAnswer(
             f"a server owns {data_root} but does not answer on its control socket ({problem})"
@@ -140,7 +199,7 @@ def _await_result(connection: Connection, progress: Callable[[int, int], None]) 
         if message.error is not None:
             raise ErrandFailed(message.error)
         if message.done is None or message.total is None:
-            return message.result
+            return message.told if message.told is not None else message.result
         progress(message.done, message.total)
 
 

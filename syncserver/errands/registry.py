@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from syncserver.errands import backup_errands, media_errands
-from syncserver.errands.errand import ErrandFailed, Progress
+from syncserver.errands import backup_errands, media_errands, workshops
+from syncserver.errands.errand import ErrandFailed, Progress, Talk
 from syncserver.services import Services
 
-__all__ = ["ERRANDS", "ErrandFailed", "Progress"]
+__all__ = ["ERRANDS", "TALKS", "ErrandFailed", "Progress"]
 
 Errand = Callable[[Services, Mapping[str, Any], Progress], Any]
+BeginTalk = Callable[[Services, Mapping[str, Any]], Talk]
 
 ERRANDS: Final[dict[str, Errand]] = {
     "backup": backup_errands.backup,
@@ -19,4 +20,11 @@ ERRANDS: Final[dict[str, Errand]] = {
     "media-check": media_errands.check,
     "media-trash": media_errands.trash,
     "media-restore": media_errands.restore,
+}
+
+# Errands in several steps.
+TALKS: Final[dict[str, BeginTalk]] = {
+    "lend": workshops.lend,
+    "edit": workshops.edit,
+    "receive": workshops.receive,
 }

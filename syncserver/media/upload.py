@@ -71,17 +71,18 @@ def apply_upload(library: Library, staged: Staged, quota: int) -> UploadResult:
     Raises MediaRefused when there would be more than `quota` bytes (0: no limit), DiskFull.
     """
     index = library.index
-    outcome = _Outcome(index, library.folder.files, index.totals())
+    outcome = Outcome(index, library.folder.files, index.totals())
     for change in staged.changes:
         outcome.take(change)
     _check_quota(index.totals(), outcome.totals, quota)
     with atomic_files.full_disk_is_passing_trouble():
         if outcome.contents:
-            _commit(library, staged, outcome)
+            commit_outcome(library, staged, outcome)
     return UploadResult(len(staged.changes), outcome.totals.last_usn)
 
 
-def _commit(library: Library, staged: Staged, outcome: "_Outcome") -> None:
+def commit_outcome(library: Library, staged: Staged, outcome: "Outcome") -> None:
+    """Make what an outcome says durable, the index and the files in step."""
     # Not earlier: what is refused must not be left in the store.
     for content in outcome.contents.values():
         if content is not None and staged.store is not None:
@@ -103,7 +104,7 @@ def _check_quota(before: Totals, after: Totals, quota: int) -> None:
 
 
 @dataclass(slots=True)
-class _Outcome:
+class Outcome:
     """What the index and the files will be after the entries taken so far, in their order.
 
     `contents` holds the new content of each name whose file changes, None for a deletion.
@@ -116,6 +117,7 @@ class _Outcome:
     contents: dict[str, StagedFile | None] = field(default_factory=dict)
 
     def take(self, change: UploadedChange) -> None:
+        """Count one entry of an upload in."""
         stored = self.entries.get(change.name) or self.index.entry(change.name)
         exists = stored is not None and stored.exists
         if change.content is None:

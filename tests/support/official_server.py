@@ -1,12 +1,11 @@
 """The official sync server that comes with the `anki` package, as the reference of the tests."""
 
-import hashlib
 import os
 import sys
-from base64 import b64encode
 from pathlib import Path
 
 from tests.support.accounts import Account
+from tests.support.old_hashes import phc_hash
 from tests.support.processes import ServerProcess, free_port
 
 # It knows its accounts only from its start; a session with an account for each test needs fewer.
@@ -55,7 +54,7 @@ class OfficialServer:
             "SYNC_PORT": str(port),
             "PASSWORDS_HASHED": "1",
             **{
-                f"SYNC_USER{number}": f"{account.name}:{_password_hash(account.password)}"
+                f"SYNC_USER{number}": f"{account.name}:{phc_hash(account.password, rounds=HASH_ROUNDS)}"
                 for number, account in enumerate(self._pool, start=1)
             },
         }
@@ -67,14 +66,3 @@ class OfficialServer:
         )
         process.wait_until_healthy()
         return process
-
-
-def _password_hash(password: str) -> str:
-    salt = b"salt of the tests"
-    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, HASH_ROUNDS, 32)
-    parts = (f"i={HASH_ROUNDS},l=32", _unpadded_base64(salt), _unpadded_base64(digest))
-    return "$pbkdf2-sha256$" + "$".join(parts)
-
-
-def _unpadded_base64(data: bytes) -> str:
-    return b64encode(data).decode().rstrip("=")

@@ -145,6 +145,10 @@ class OldClient:
         everything: dict[str, Any] = self._do("contents")
         return everything
 
+    def copy_as_schema_11(self, target: Path) -> None:
+        """Write the collection in the form that versions before 2.1.57 leave behind."""
+        self._do("copy_as_schema_11", target=str(target))
+
     def check_database(self) -> str:
         """Return the problems that 'Check database' finds here; an empty text means none."""
         problems: str = self._do("check_database")

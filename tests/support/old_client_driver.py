@@ -12,6 +12,7 @@ import copy
 import inspect
 import json
 import os
+import shutil
 import sys
 import time
 from typing import Any, TextIO
@@ -190,6 +191,13 @@ class Driver:
 
     def contents(self) -> dict[str, Any]:
         return contents(self._col)
+
+    def copy_as_schema_11(self, target: str) -> None:
+        """Quit Anki, as which it brings its file back to schema 11, copy the file, start again."""
+        path = self._col.path
+        self._col.close(downgrade=True)
+        shutil.copyfile(path, target)
+        self._col = Collection(path)
 
     def check_database(self) -> str:
         """Return the problems that are found; an empty text means none."""

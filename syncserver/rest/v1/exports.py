@@ -6,7 +6,7 @@ wait for a large export. What could be undone before is forgotten by that.
 
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -32,6 +32,7 @@ from syncserver.collections.libanki import (
     translated_errors,
 )
 from syncserver.jobs import Job, JobFile
+from syncserver.media.lending import lend_files
 from syncserver.rest.call import Call
 from syncserver.rest.models import Body, Reply
 from syncserver.rest.operations import Resource
@@ -145,12 +146,8 @@ def _copy(call: Call, workshop: _Workshop, job: Job) -> None:
 def _lend_media(call: Call, collection: Collection) -> None:
     """Give libanki the user's media, by second names in the folder where it looks for them."""
     folder, _index = staged_media(collection)
-    folder.mkdir(mode=PRIVATE_FOLDER_MODE)
     with call.services.media.owned(call.user.folder) as library:
-        for entry in library.index.existing():
-            # Missing ones are for the check of media to tell.
-            with suppress(FileNotFoundError):
-                atomic_files.lend(library.folder.files / entry.name, folder / entry.name)
+        lend_files(library, folder)
 
 
 def _remove_all_but(workshop: _Workshop) -> None:
