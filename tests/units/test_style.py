@@ -20,7 +20,7 @@ LAYERS = (
     ("services",),
     ("sync", "media"),
     ("collections", "accounts", "jobs"),
-    ("protocol", "settings", "errors", "events", "free_memory"),
+    ("protocol", "settings", "errors", "events", "metrics", "sync_record", "audit", "free_memory"),
     ("__init__",),
 )
 HEIGHT = {part: -number for number, layer in enumerate(LAYERS) for part in layer}
