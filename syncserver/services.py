@@ -8,9 +8,9 @@ from typing import Final, Protocol
 
 import structlog
 
-from syncserver import events, metrics
+from syncserver import audit, events, metrics
 from syncserver.accounts.api_tokens import ApiTokens
-from syncserver.accounts.database import migrate, open_database
+from syncserver.accounts.database import check_reachable, migrate, open_database
 from syncserver.accounts.host_keys import HostKeys
 from syncserver.accounts.login import Login
 from syncserver.accounts.login_throttle import LoginThrottle
@@ -95,6 +95,7 @@ class Services:
             data_root_lock.acquire(self.settings.data_root)
             remove_stray_files(self.settings.users_folder)
             drop_stray_batches(self.settings.users_folder)
+            audit.use(self.settings.audit_path)
             migrate(self._engine)
             self._housekeeper = threading.Thread(
                 target=self._keep_house, name="housekeeping", daemon=True
@@ -121,6 +122,11 @@ class Services:
             self.media_syncs.close()
             self._flush_uses()
             self._engine.dispose()
+            audit.use(None)
+
+    def check_accounts(self) -> None:
+        """Raise ServerBusy unless the account database answers."""
+        check_reachable(self._engine)
 
     def _keep_house(self) -> None:
         next_flush = time.monotonic() + FLUSH_SECONDS

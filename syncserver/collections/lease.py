@@ -279,13 +279,13 @@ class Collections:
 
         Returns how many were closed. Never waits for a slot that is in use.
         """
-        closed = sum(self._close_if(slot, self._is_overdue) for slot in self._all_slots())
+        closed = sum(self._close_if(slot, self._is_overdue) for slot in self.slots())
         return closed + self._close_beyond_limit()
 
     def close(self, wait_seconds: float) -> None:
         """Roll every unfinished sync back and close every collection, for the server's end."""
         deadline = time.monotonic() + wait_seconds
-        for slot in self._all_slots():
+        for slot in self.slots():
             with slot.condition:
                 while slot.busy and time.monotonic() < deadline:
                     slot.condition.wait(timeout=max(0.0, deadline - time.monotonic()))
@@ -300,7 +300,8 @@ class Collections:
                 slot = self._slots[folder] = Slot(user_folder, self._on_sync_end)
             return slot
 
-    def _all_slots(self) -> list[Slot]:
+    def slots(self) -> list[Slot]:
+        """Return all slots, to look at."""
         with self._slots_lock:
             return list(self._slots.values())
 
@@ -366,7 +367,7 @@ class Collections:
         return _is_idle(slot) and now - slot.last_used >= self._settings.idle_close
 
     def _close_beyond_limit(self) -> int:
-        idle = sorted(filter(_is_idle, self._all_slots()), key=lambda slot: slot.last_used)
+        idle = sorted(filter(_is_idle, self.slots()), key=lambda slot: slot.last_used)
         too_many = idle[: max(0, len(idle) - self._settings.max_open_collections)]
         return sum(self._close_if(slot, _is_idle) for slot in too_many)
 

@@ -13,6 +13,8 @@ from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder
 
 SUFFIX: Final = ".anki2"
 PINNED_SUFFIX: Final = ".pinned.anki2"
+# In UTC.
+NAME_FORMAT: Final = "collection-%Y%m%dT%H%M%S.%f"
 
 
 def keep_replaced(folder: UserFolder, *, pinned: bool, keep: int) -> Path:
@@ -28,9 +30,25 @@ def keep_replaced(folder: UserFolder, *, pinned: bool, keep: int) -> Path:
     return target
 
 
+def newest_point(folder: UserFolder) -> datetime | None:
+    """Return when the newest of the user's kept collections was made, None if there is none."""
+    names = [path.name for path in folder.backups.glob(f"*{SUFFIX}")]
+    moments = [moment for moment in map(_moment_in, names) if moment is not None]
+    return max(moments, default=None)
+
+
+def _moment_in(name: str) -> datetime | None:
+    try:
+        return datetime.strptime(name.split("Z", maxsplit=1)[0], NAME_FORMAT).replace(
+            tzinfo=timezone.utc
+        )
+    except ValueError:
+        return None  # put there by somebody else
+
+
 def _name(now: datetime, *, pinned: bool) -> str:
     suffix = PINNED_SUFFIX if pinned else SUFFIX
-    return f"collection-{now:%Y%m%dT%H%M%S}.{now:%f}Z{suffix}"
+    return f"{now:{NAME_FORMAT}}Z{suffix}"
 
 
 def _move_write_ahead_log(collection: Path, backup: Path) -> None:

@@ -11,7 +11,7 @@ from syncserver.accounts.database import DatabaseUnusable
 from syncserver.accounts.passwords import BadPassword
 from syncserver.accounts.users import BadUserName, UnknownUser, UserExists
 from syncserver.collections.data_root_lock import DataRootInUse
-from syncserver.control import accounts, keys, media, process, tokens
+from syncserver.control import accounts, audit_trail, journal, keys, media, process, stats, tokens
 from syncserver.control.output import (
     FAILED,
     NO_SUCH_USER,
@@ -37,6 +37,10 @@ COMMANDS: Final = (
     accounts.first_user,
     keys.lskeys,
     keys.revoke,
+    journal.log,
+    journal.who,
+    stats.stats,
+    audit_trail.audit,
     process.start,
     process.stop,
     process.restart,

@@ -32,10 +32,11 @@ class NoAnswer(Exception):
 
 
 class Request(msgspec.Struct):
-    """An errand's name and its arguments."""
+    """An errand's name and its arguments, and who sent it, for the audit trail."""
 
     errand: str
     arguments: dict[str, Any]
+    operator: str = ""
 
 
 class Message(msgspec.Struct, omit_defaults=True):
@@ -94,6 +95,7 @@ class ErrandListener:
 
         try:
             request = msgspec.json.decode(connection.recv_bytes(), type=Request)
+            events.request_fields.set({"operator": request.operator})
             result = run_errand(self._services, request, progress)
             return msgspec.json.encode(Message(result=result))
         except ErrandFailed as problem:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from syncserver.errands import media_errands
+from syncserver.errands import media_errands, monitoring_errands
 from syncserver.errands.errand import ErrandFailed, Progress
 from syncserver.services import Services
 
@@ -15,4 +15,6 @@ ERRANDS: Final[dict[str, Errand]] = {
     "media-check": media_errands.check,
     "media-trash": media_errands.trash,
     "media-restore": media_errands.restore,
+    "who": monitoring_errands.who,
+    "journal-flush": monitoring_errands.flush_journal,
 }

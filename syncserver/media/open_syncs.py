@@ -60,6 +60,11 @@ class OpenMediaSyncs:
         if sync is not None and (sync.has_moved_something or reason):
             self._note(sync.record(outcome, reason))
 
+    def open_now(self) -> list[OpenMediaSync]:
+        """Return those in progress, to look at."""
+        with self._lock:
+            return list(self._open.values())
+
     def tidy(self, silent_seconds: float) -> None:
         """End those that have been silent for long."""
         oldest = time.monotonic() - silent_seconds
