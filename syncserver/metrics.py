@@ -63,7 +63,7 @@ _syncs_ended: Final = Counter(
 )
 _conflicts: Final = Counter(
     "syncserver_sync_conflicts",
-    "Objects that were changed on the device and elsewhere, by whose version was kept.",
+    "Objects that a device sent though they were changed elsewhere too, by whose version was kept.",
     ("winner",),
     registry=REGISTRY,
 )

@@ -32,8 +32,9 @@ class Kind(str, Enum):
 class Tally:
     """How many objects of each kind, and how many bytes, went each way.
 
-    A conflict is an object that the device changed and that was changed on the server too since
-    the device's last sync; the version that was kept is the winner's.
+    A conflict is an object that the device sent and that was changed on the server too since the
+    device's last sync; the version that was kept is the winner's. A device does not send a note or
+    a card whose newer version it has just got, so of these it has won nearly all that we see.
     """
 
     received: Counter[str] = field(default_factory=Counter)

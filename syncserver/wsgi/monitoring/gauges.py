@@ -59,6 +59,7 @@ def _disk(services: Services) -> Iterator[Metric]:
 
 def _users(services: Services) -> Iterator[Metric]:
     try:
+        services.check_accounts()
         users = services.users.all_users()
     except ServerBusy:
         users = None
