@@ -15,7 +15,7 @@ from tests.support.faults_sync import FirstCollection, WatchedClient, log_in, ma
 from tests.support.looking_in import Scrape, get, scrape
 from tests.support.media_device import sync_media, write_media
 
-OPTIONS = {"takeover_after": 1, "sync_timeout": 3, "login_failures_per_account": 2}
+OPTIONS = {"takeover_after": 1, "sync_timeout": 6, "login_failures_per_account": 2}
 
 STARTED = "syncserver_syncs_started_total"
 ENDED = "syncserver_syncs_ended_total"
@@ -63,7 +63,7 @@ def apart_from_scrapes(grown: dict[tuple[str, ...], float]) -> dict[tuple[str, .
 
 
 def test_each_sync_that_started_has_ended_in_one_way_or_goes_on(
-    server: WatchedServer, new_sync: NewSync
+    server: WatchedServer, account: Account, new_sync: NewSync
 ) -> None:
     before = scrape(server.port)
     new_sync().run("finished")
@@ -79,6 +79,8 @@ def test_each_sync_that_started_has_ended_in_one_way_or_goes_on(
     wait_until(
         lambda: scrape(server.port).growth(before, ENDED).get(("timed_out",)), "it timed out"
     )
+    told = server.control("log", account.name)
+    assert "fell silent in the middle of a sync, which was rolled back" in told
     new_sync().begin()
 
     after = scrape(server.port)
