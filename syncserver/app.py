@@ -131,9 +131,9 @@ def make_ankiconnect_app(global_conf: Mapping[str, str], **local_conf: str) -> W
 
 
 def make_pages_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
-    """Make the app of the set-up page and of /health, to be mounted at /."""
+    """Make the app of the set-up page, /health, /ready and /metrics, to be mounted at /."""
     services, proxies = _shared(global_conf, local_conf)
-    return _app(services, proxies, pages_view(services.settings, proxies))
+    return _app(services, proxies, pages_view(services, proxies))
 
 
 def make_root_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:

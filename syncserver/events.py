@@ -15,6 +15,8 @@ from typing import Final, TextIO
 
 import structlog
 
+from syncserver import audit
+
 REQUEST: Final = "request"
 REQUEST_FAILED: Final = "request_failed"
 BODY_MISSING: Final = "body_missing"
@@ -66,8 +68,21 @@ SNAPSHOT_REMOVED: Final = "snapshot_removed"
 COLLECTION_RESTORED: Final = "collection_restored"
 OFFSITE_SENT: Final = "offsite_sent"
 OFFSITE_FAILED: Final = "offsite_failed"
+PACKAGE_IMPORTED: Final = "package_imported"
+AUDIT_FAILED: Final = "audit_failed"
 GRANIAN_MESSAGE: Final = "granian_message"
 HOUSEKEEPING_FAILED: Final = "housekeeping_failed"
+
+# Those that go into the audit trail, whatever `log_level` says. Not what anybody can cause without
+# end, such as throttled logins: what led to that is there.
+AUDITED: Final = frozenset(
+    {
+        *(LOGIN, LOGIN_FAILED, API_LOGIN),
+        *(USER_ADDED, USER_DELETED, USER_PURGED, PASSWORD_CHANGED),
+        *(KEY_REVOKED, TOKEN_ADDED, TOKEN_REVOKED),
+        *(COLLECTION_UPLOADED, UPLOAD_REFUSED, BACKUP_PINNED, PACKAGE_IMPORTED),
+    }
+)
 
 _not_plain = re.compile(r'[ "=\\]')
 
@@ -82,17 +97,45 @@ def configure_logging(level: str, log_format: str, stream: TextIO | None = None)
     `json` (one object per line). `level` is a name of the standard library's logging module.
     """
     out = stream if stream is not None else sys.stderr
+    least = getattr(logging, level)
     structlog.configure(
         processors=[
+            _Selection(least),
             _with_request_fields,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *_renderers(log_format, on_terminal=out.isatty()),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
+        # What is audited has to get as far as `_Selection` at every level.
+        wrapper_class=structlog.make_filtering_bound_logger(min(least, logging.INFO)),
         logger_factory=lambda *_names: _PatientLogger(file=out),
         cache_logger_on_first_use=False,
     )
+
+
+class _Selection:
+    """Hands what is audited to the audit trail, and drops what the log shall not show."""
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+
+    def __call__(
+        self, _logger: object, method: str, event: structlog.types.EventDict
+    ) -> structlog.types.EventDict:
+        """Return the event; raises DropEvent below the least level."""
+        name = event["event"]
+        if name in AUDITED:
+            _audit(name, event)
+        if self._least > logging.INFO and getattr(logging, method.upper()) < self._least:
+            raise structlog.DropEvent
+        return event
+
+
+def _audit(name: str, event: structlog.types.EventDict) -> None:
+    try:
+        audit.record(name, {**request_fields.get(), **event})
+    except OSError as problem:
+        structlog.get_logger().error(AUDIT_FAILED, lost=name, problem=str(problem))
 
 
 def _with_request_fields(

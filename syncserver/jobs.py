@@ -4,6 +4,7 @@ One job of a user runs at a time, the others of the same user wait for it; jobs 
 not, until as many run as the server allows itself. What a job leaves behind is kept for an hour.
 """
 
+import contextvars
 import secrets
 import threading
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -85,7 +87,9 @@ class Jobs:
                 raise TooManyJobs
             self._jobs[job.id] = job
             turn = self._turns.setdefault(owner, threading.Lock())
-        threading.Thread(target=self._run, args=(job, turn, work), name=kind, daemon=True).start()
+        # With what the log knows of the request that began it.
+        run = partial(contextvars.copy_context().run, self._run, job, turn, work)
+        threading.Thread(target=run, name=kind, daemon=True).start()
         return job
 
     def all_of(self, owner: str) -> list[Job]:

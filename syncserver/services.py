@@ -8,27 +8,31 @@ from typing import Final, Protocol
 
 import structlog
 
-from syncserver import events
+from syncserver import audit, events, metrics
 from syncserver.accounts.api_tokens import ApiTokens
-from syncserver.accounts.database import migrate, open_database
+from syncserver.accounts.database import check_reachable, migrate, open_database
 from syncserver.accounts.host_keys import HostKeys
 from syncserver.accounts.login import Login
 from syncserver.accounts.login_throttle import LoginThrottle
 from syncserver.accounts.passwords import Passwords
+from syncserver.accounts.sync_journal import SyncJournal
 from syncserver.accounts.users import Users
 from syncserver.backups.offsite import open_offsite
 from syncserver.backups.service import RestorePoints
 from syncserver.collections import data_root_lock
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder, remove_stray_files
-from syncserver.collections.lease import Collections
+from syncserver.collections.lease import Collections, Reservation
 from syncserver.errors import SyncConflict
 from syncserver.free_memory import return_free_memory
 from syncserver.jobs import Jobs
 from syncserver.media.batch import drop_stray_batches
 from syncserver.media.folders import MediaFolder
 from syncserver.media.library import Libraries
+from syncserver.media.open_syncs import OpenMediaSyncs
 from syncserver.media.trash import empty_trash
 from syncserver.settings import Settings, SettingsError
+from syncserver.sync.session import SyncSession
+from syncserver.sync_record import Kind, Outcome, just_ended
 
 HOUSEKEEPING_SECONDS: Final = 1.0
 FLUSH_SECONDS: Final = 5.0
@@ -62,11 +66,13 @@ class Services:
         self.host_keys = HostKeys(self._engine, settings.host_keys_per_user)
         self.api_tokens = ApiTokens(self._engine)
         self.login = Login(self.users, self.host_keys, LoginThrottle(settings))
-        self.collections = Collections(settings)
+        self.journal = SyncJournal(self._engine, settings.journal_days)
+        self.collections = Collections(settings, self._sync_ended)
         self.media = Libraries(settings)
         self.restore_points = RestorePoints(
             settings, self.collections, self.media, open_offsite(settings)
         )
+        self.media_syncs = OpenMediaSyncs(self.journal.note)
         self.jobs = Jobs()
         self._lock = threading.Lock()
         self._companions: dict[str, Companion] = {}
@@ -94,6 +100,7 @@ class Services:
             data_root_lock.acquire(self.settings.data_root)
             remove_stray_files(self.settings.users_folder)
             drop_stray_batches(self.settings.users_folder)
+            audit.use(self.settings.audit_path)
             migrate(self._engine)
             self._housekeeper = threading.Thread(
                 target=self._keep_house, name="housekeeping", daemon=True
@@ -117,8 +124,14 @@ class Services:
                 self._housekeeper.join(CLOSE_WAIT_SECONDS)
             self.collections.close(CLOSE_WAIT_SECONDS)
             self.media.close(CLOSE_WAIT_SECONDS)
+            self.media_syncs.close()
             self._flush_uses()
             self._engine.dispose()
+            audit.use(None)
+
+    def check_accounts(self) -> None:
+        """Raise ServerBusy unless the account database answers."""
+        check_reachable(self._engine)
 
     def _keep_house(self) -> None:
         next_flush = time.monotonic() + FLUSH_SECONDS
@@ -138,17 +151,31 @@ class Services:
         if self.collections.tidy():
             return_free_memory()
         self.media.tidy()
+        self.media_syncs.tidy(self.settings.sync_timeout)
         self.jobs.tidy()
 
     def _flush_uses(self) -> None:
         self.host_keys.flush_uses()
         self.api_tokens.flush_uses()
+        self.journal.flush()
+
+    def _sync_ended(self, sync: Reservation, outcome: Outcome, reason: str) -> None:
+        """Count the conflicts of a sync that is over, and write it into its user's journal."""
+        if not isinstance(sync.state, SyncSession):
+            return
+        tally = sync.state.tally
+        if outcome is Outcome.FINISHED:
+            metrics.CONFLICTS["client"].inc(tally.won_by_client.total())
+            metrics.CONFLICTS["server"].inc(tally.won_by_server.total())
+        who = sync.caller.who
+        self.journal.note(just_ended(who, Kind.SYNC, outcome, sync.begun, tally, reason))
 
     def _clean_media(self) -> None:
         wait_seconds = FIRST_CLEANING_SECONDS
         while not self._stopping.wait(wait_seconds):
             wait_seconds = CLEANING_SECONDS
             try:
+                self.journal.forget_old()
                 self._empty_media_trash()
                 self.media.store.remove_unused()
             except Exception:

@@ -202,6 +202,22 @@ class Settings(BaseModel):
     api_login_lifetime: PositiveSeconds = Field(
         default=43_200, description="Seconds for which the token of a login to the API is good."
     )
+    metrics_networks: Annotated[tuple[IpNetwork, ...], BeforeValidator(_split_networks)] = Field(
+        default=(ip_network("127.0.0.1/32"), ip_network("::1/128")),
+        description="Networks that may read /metrics and the details of /ready.",
+    )
+    metrics_token: str = Field(
+        default="", description="Bearer token with which anybody may read them; empty for none."
+    )
+    min_free_bytes: ByteSize = Field(
+        default=ByteSize(100_000_000), description="Free disk space below which /ready says no."
+    )
+    audit_file: str = Field(
+        default="", description="The audit trail; empty means audit.log in data_root."
+    )
+    journal_days: Annotated[int, Field(ge=0)] = Field(
+        default=90, description="Days for which the journal of syncs is kept; 0 keeps none."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least important events that are logged."
     )
@@ -218,6 +234,11 @@ class Settings(BaseModel):
     def accounts_url(self) -> str:
         """The SQLAlchemy URL of the account database."""
         return self.database_url or f"sqlite:///{self.data_root / 'accounts.db'}"
+
+    @property
+    def audit_path(self) -> Path:
+        """The file of the audit trail; a relative path is relative to the data root."""
+        return self.data_root / (self.audit_file or "audit.log")
 
     @property
     def users_folder(self) -> Path:

@@ -86,6 +86,18 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def check_reachable(engine: Engine) -> None:
+    """Raise ServerBusy unless the database answers, and is the one that we have migrated.
+
+    A SQLite file that was removed still answers those who have it open.
+    """
+    file = Path(str(engine.url.database))
+    if engine.url.get_backend_name() == "sqlite" and not file.exists():
+        raise ServerBusy("The accounts are gone.", cause=f"account database: no file {file}")
+    with reading(engine) as connection:
+        connection.execute(text("SELECT 1 FROM users LIMIT 1"))
+
+
 def migrate(engine: Engine) -> None:
     """Bring the database to the newest revision; does little when it is there already.
 

@@ -2,7 +2,7 @@
 
 import structlog
 
-from syncserver import events
+from syncserver import events, metrics
 from syncserver.accounts.host_keys import HostKeys
 from syncserver.accounts.login_throttle import LoginThrottle
 from syncserver.accounts.tables import NAME_LENGTH
@@ -37,6 +37,7 @@ class Login:
         try:
             user = self._check(name, password, address)
         except TooManyRequests as refusal:
+            metrics.LOGINS["throttled"].inc()
             to_log.warning(
                 events.LOGIN_THROTTLED,
                 reason=refusal.cause,
@@ -45,8 +46,10 @@ class Login:
             raise
         if user is None:
             reason = "unknown_user" if self._users.find(name) is None else "wrong_password"
+            metrics.LOGINS["failed"].inc()
             to_log.warning(events.LOGIN_FAILED, reason=reason)
             raise WrongCredentials("Wrong name or password.", cause=reason)
+        metrics.LOGINS["accepted"].inc()
         return user
 
     def _check(self, name: str, password: str, address: str) -> User | None:

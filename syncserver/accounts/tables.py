@@ -6,7 +6,18 @@ How a database gets there is told by the migrations; a test compares the two.
 from datetime import datetime, timezone
 from typing import Any, Final
 
-from sqlalchemy import Boolean, Column, DateTime, ForeignKey, Integer, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.types import TypeDecorator
 
 NAME_LENGTH: Final = 128
@@ -15,6 +26,7 @@ CLIENT_VERSION_LENGTH: Final = 128
 # An IPv6 address with a zone, or what a proxy put in its place.
 ADDRESS_LENGTH: Final = 64
 TOKEN_NAME_LENGTH: Final = 128
+REASON_LENGTH: Final = 255
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -98,6 +110,29 @@ api_tokens = Table(
     Column("last_used_at", UtcDateTime),
     Column("address", String(ADDRESS_LENGTH), nullable=False),
     sqlite_autoincrement=True,
+)
+
+# What devices have synced; see sync_journal.py.
+sync_journal = Table(
+    "sync_journal",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column(
+        "user_id", Integer, ForeignKey(users.c.id, ondelete="CASCADE"), nullable=False, index=True
+    ),
+    # Of a key that may have been revoked since.
+    Column("key_id", Integer, nullable=False),
+    Column("client_version", String(CLIENT_VERSION_LENGTH), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+    Column("milliseconds", BigInteger, nullable=False),
+    Column("bytes_in", BigInteger, nullable=False),
+    Column("bytes_out", BigInteger, nullable=False),
+    # JSON: objects by kind, each way, and of conflicts by winner.
+    Column("counts", Text, nullable=False),
+    Column("reason", String(REASON_LENGTH), nullable=False),
 )
 
 # Folders of deleted users that are still to be removed.

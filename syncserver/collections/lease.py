@@ -18,13 +18,14 @@ from typing import Final
 
 import structlog
 
-from syncserver import events
+from syncserver import events, metrics
 from syncserver.collections import restore_points
 from syncserver.collections.committed import CommittedState, read_committed_state
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.libanki import LibankiCollection
-from syncserver.errors import SyncConflict
+from syncserver.errors import SyncConflict, SyncServerError
 from syncserver.settings import Settings
+from syncserver.sync_record import Outcome, Who
 
 REMEMBERED_META_ANSWERS: Final = 32  # of one user; each is two small strings and a number
 
@@ -33,10 +34,20 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the host key that was used (one per device) and the session key of this sync."""
+    """Who asks: the host key that was used (one per device) and the session key of this sync.
+
+    Whose key it is and by which client it was used is told to the journal only.
+    """
 
     key_id: int
     session_key: str
+    user_id: int = field(default=0, compare=False)
+    client: str = field(default="", compare=False)
+
+    @property
+    def who(self) -> Who:
+        """Whose device this is, for the journal."""
+        return Who(self.user_id, self.key_id, self.client)
 
 
 @dataclass(slots=True)
@@ -45,7 +56,12 @@ class Reservation:
 
     caller: Caller
     state: object
+    begun: float
     last_heard: float
+
+
+# Told of each sync that began: how it ended, and why if it failed. It must be quick.
+OnSyncEnd = Callable[[Reservation, Outcome, str], None]
 
 
 @dataclass(slots=True)
@@ -53,8 +69,10 @@ class Slot:
     """All that the process holds of one user's collection; guarded by its own condition."""
 
     folder: UserFolder
+    on_sync_end: OnSyncEnd
     condition: threading.Condition = field(default_factory=threading.Condition)
     busy: bool = False
+    busy_since: float = 0.0
     collection: LibankiCollection | None = None
     reservation: Reservation | None = None
     committed: CommittedState | None = None
@@ -82,9 +100,20 @@ class Slot:
             log.debug(events.COLLECTION_OPENED)
         return self.collection
 
-    def close(self) -> None:
-        """Roll an unfinished sync back and close the file."""
-        self.reservation = None
+    def occupy(self) -> None:
+        """Take the slot for a thread, which holds its condition."""
+        self.busy, self.busy_since = True, time.monotonic()
+
+    def end_sync(self, outcome: Outcome, reason: str = "") -> None:
+        """Give the reservation up, if there is one, and tell how its sync ended."""
+        reservation, self.reservation = self.reservation, None
+        if reservation is not None:
+            metrics.SYNCS_ENDED[outcome].inc()
+            self.on_sync_end(reservation, outcome, reason)
+
+    def close(self, outcome: Outcome = Outcome.FAILED, reason: str = "") -> None:
+        """Roll an unfinished sync back, which has this outcome then, and close the file."""
+        self.end_sync(outcome, reason)
         collection, self.collection = self.collection, None
         if collection is not None:
             collection.close()
@@ -121,18 +150,18 @@ class Lease:
 
     def reserve(self, caller: Caller, state: object) -> None:
         """Keep the collection and its open transaction for `caller` beyond this lease."""
-        self._slot.reservation = Reservation(caller, state, time.monotonic())
+        now = time.monotonic()
+        self._slot.reservation = Reservation(caller, state, begun=now, last_heard=now)
+        metrics.SYNCS_STARTED.inc()
 
-    def end_sync(self, committed: CommittedState | None) -> None:
-        """Give the reservation up: after a commit with the new head, after a roll-back with None.
+    def end_sync(self, committed: CommittedState) -> None:
+        """Give the reservation up after a commit, which has made this the head."""
+        self._slot.end_sync(Outcome.FINISHED)
+        self._slot.committed = committed
 
-        The file is closed when it was rolled back, so that no cache of libanki is stale.
-        """
-        self._slot.reservation = None
-        if committed is None:
-            self.close_collection()
-        else:
-            self._slot.committed = committed
+    def drop_sync(self, outcome: Outcome, reason: str = "") -> None:
+        """Roll the sync back; the file is closed, so that no cache of libanki is stale."""
+        self._slot.close(outcome, reason)
 
     def note_commit(self, committed: CommittedState) -> None:
         """Tell what the head of the collection is after a commit outside of a sync."""
@@ -159,8 +188,9 @@ class Lease:
 class Collections:
     """The slots of all users of one data root."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_sync_end: OnSyncEnd | None = None) -> None:
         self._settings = settings
+        self._on_sync_end = on_sync_end or (lambda *_end: None)
         self._users_folder: Path = settings.users_folder
         self._slots: dict[str, Slot] = {}
         self._slots_lock = threading.Lock()
@@ -196,7 +226,7 @@ class Collections:
         with self._owned(slot) as lease:
             if slot.reservation is not None:
                 log.warning(events.SYNC_TAKEN_OVER, from_key=slot.reservation.caller.key_id)
-                slot.close()
+                slot.close(Outcome.TAKEN_OVER)
             yield lease
 
     @contextmanager
@@ -228,7 +258,7 @@ class Collections:
                 if not slot.busy:
                     break
                 _wait(slot, deadline)
-            slot.busy = True
+            slot.occupy()
         with self._owned(slot) as lease:
             yield lease
 
@@ -249,27 +279,29 @@ class Collections:
 
         Returns how many were closed. Never waits for a slot that is in use.
         """
-        closed = sum(self._close_if(slot, self._is_overdue) for slot in self._all_slots())
+        closed = sum(self._close_if(slot, self._is_overdue) for slot in self.slots())
         return closed + self._close_beyond_limit()
 
     def close(self, wait_seconds: float) -> None:
         """Roll every unfinished sync back and close every collection, for the server's end."""
         deadline = time.monotonic() + wait_seconds
-        for slot in self._all_slots():
+        for slot in self.slots():
             with slot.condition:
                 while slot.busy and time.monotonic() < deadline:
                     slot.condition.wait(timeout=max(0.0, deadline - time.monotonic()))
                 if not slot.busy:
-                    slot.close()
+                    slot.close(Outcome.STOPPED)
 
     def _slot(self, folder: str) -> Slot:
         with self._slots_lock:
             slot = self._slots.get(folder)
             if slot is None:
-                slot = self._slots[folder] = Slot(UserFolder(self._users_folder / folder))
+                user_folder = UserFolder(self._users_folder / folder)
+                slot = self._slots[folder] = Slot(user_folder, self._on_sync_end)
             return slot
 
-    def _all_slots(self) -> list[Slot]:
+    def slots(self) -> list[Slot]:
+        """Return all slots, to look at."""
         with self._slots_lock:
             return list(self._slots.values())
 
@@ -280,7 +312,7 @@ class Collections:
                 _wait(slot, deadline, at_most=self._until_silent(slot))
             if slot.removed:
                 raise SyncConflict("This collection was removed.")
-            slot.busy = True
+            slot.occupy()
 
     def _may_take(self, slot: Slot, caller: Caller | None) -> bool:
         reservation = slot.reservation
@@ -303,8 +335,8 @@ class Collections:
         """Run the block with the busy slot and set it free afterwards, rolled back if it raised."""
         try:
             yield Lease(slot)
-        except BaseException:
-            slot.close()
+        except BaseException as problem:
+            slot.close(reason=str(problem) if isinstance(problem, SyncServerError) else "")
             raise
         finally:
             with slot.condition:
@@ -320,11 +352,11 @@ class Collections:
             # Asked only now: until this moment a sync may have begun.
             if slot.busy or not due(slot):
                 return False
-            slot.busy = True
+            slot.occupy()
         with self._owned(slot):
             if slot.reservation is not None:
                 log.warning(events.SYNC_TIMED_OUT, folder=slot.folder.path.name)
-            slot.close()
+            slot.close(Outcome.TIMED_OUT)
             slot.committed = None
         return True
 
@@ -335,7 +367,7 @@ class Collections:
         return _is_idle(slot) and now - slot.last_used >= self._settings.idle_close
 
     def _close_beyond_limit(self) -> int:
-        idle = sorted(filter(_is_idle, self._all_slots()), key=lambda slot: slot.last_used)
+        idle = sorted(filter(_is_idle, self.slots()), key=lambda slot: slot.last_used)
         too_many = idle[: max(0, len(idle) - self._settings.max_open_collections)]
         return sum(self._close_if(slot, _is_idle) for slot in too_many)
 

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from syncserver.collections import data_root_lock
 from syncserver.control.installation import Installation
+from syncserver.control.operator import acting_operator, operator_name
 from syncserver.errands import channel
 from syncserver.errands.errand import Converse, Talk
 from syncserver.errands.errand import Progress as ReportProgress
@@ -22,8 +23,8 @@ def run_errand(installation: Installation, errand: str, title: str, **arguments:
     Raises ErrandFailed, NoAnswer.
     """
     prepare_data_root(installation.settings.data_root)
-    request = channel.Request(errand, arguments)
-    with progress_bar(title) as progress:
+    request = channel.Request(errand, arguments, operator_name())
+    with acting_operator(), progress_bar(title) as progress:
         try:
             data_root_lock.acquire(installation.settings.data_root)
         except data_root_lock.DataRootInUse:

@@ -9,14 +9,17 @@ from typing import Annotated, Final
 
 import typer
 
+from syncserver import audit
 from syncserver.accounts.api_tokens import ApiTokens
 from syncserver.accounts.database import migrate, open_database
 from syncserver.accounts.host_keys import HostKeys
 from syncserver.accounts.old_hashes import OldHash
 from syncserver.accounts.passwords import Passwords
+from syncserver.accounts.sync_journal import SyncJournal
 from syncserver.accounts.users import User, Users
 from syncserver.collections.folders import UserFolder
 from syncserver.control.addresses import client_url
+from syncserver.control.operator import acting_operator
 from syncserver.control.output import NO_SUCH_USER, WRONG_CONFIGURATION, CommandFailed
 from syncserver.events import configure_logging
 from syncserver.server import pid_file_of
@@ -75,6 +78,7 @@ class Accounts:
     users: Users
     host_keys: HostKeys
     api_tokens: ApiTokens
+    journal: SyncJournal
 
     def user(self, name: str) -> User:
         """Return the user called `name`; raises CommandFailed when there is none."""
@@ -115,10 +119,14 @@ def open_accounts(installation: Installation) -> Iterator[Accounts]:
     settings = installation.settings
     prepare_data_root(settings.data_root)
     engine = open_database(settings.accounts_url)
+    former = audit.use(settings.audit_path)
     try:
         migrate(engine)
         users = Users(engine, Passwords(settings))
         keys = HostKeys(engine, settings.host_keys_per_user)
-        yield Accounts(users, keys, ApiTokens(engine))
+        journal = SyncJournal(engine, settings.journal_days)
+        with acting_operator():
+            yield Accounts(users, keys, ApiTokens(engine), journal)
     finally:
+        audit.use(former)
         engine.dispose()

@@ -14,14 +14,17 @@ from syncserver.accounts.users import BadUserName, UnknownUser, UserExists
 from syncserver.collections.data_root_lock import DataRootInUse
 from syncserver.control import (
     accounts,
+    audit_trail,
     backups,
     deploying,
     exporting,
     importing,
+    journal,
     keys,
     media,
     process,
     shell,
+    stats,
     tokens,
 )
 from syncserver.control.output import (
@@ -54,6 +57,10 @@ COMMANDS: Final = (
     backups.backups,
     backups.restore,
     backups.restore_drill,
+    journal.log,
+    journal.who,
+    stats.stats,
+    audit_trail.audit,
     process.start,
     process.stop,
     process.restart,

@@ -39,10 +39,11 @@ class NoAnswer(Exception):
 
 
 class Request(msgspec.Struct):
-    """An errand's name and its arguments."""
+    """An errand's name and its arguments, and who sent it, for the audit trail."""
 
     errand: str
     arguments: dict[str, Any]
+    operator: str = ""
 
 
 class Message(msgspec.Struct, omit_defaults=True):
@@ -102,6 +103,7 @@ class ErrandListener:
 
         try:
             request = msgspec.json.decode(connection.recv_bytes(), type=Request)
+            events.request_fields.set({"operator": request.operator})
             if request.errand in TALKS:
                 talk = begin_talk(self._services, request)
                 result = hold(talk, lambda told: self._converse(connection, told))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from syncserver.errands import backup_errands, media_errands, workshops
+from syncserver.errands import backup_errands, media_errands, monitoring_errands, workshops
 from syncserver.errands.errand import ErrandFailed, Progress, Talk
 from syncserver.services import Services
 
@@ -20,6 +20,8 @@ ERRANDS: Final[dict[str, Errand]] = {
     "media-check": media_errands.check,
     "media-trash": media_errands.trash,
     "media-restore": media_errands.restore,
+    "who": monitoring_errands.who,
+    "journal-flush": monitoring_errands.flush_journal,
 }
 
 # Errands in several steps.

@@ -52,6 +52,7 @@ def rest_view(services: Services, proxies: TrustedProxies, operations: Iterable[
             return _options(routes, path)
         match = routes.find(request.method, path)
         context.bind(method=match.operation.name)
+        context.route = ("api", match.operation.group.replace(" ", "_"))
         return _perform(services, context, request, match, answers)
 
     return guarded_view(services, proxies, answer)

@@ -110,6 +110,7 @@ def import_package(call: Call, user: User, path: Path, *, with_scheduling: bool)
         # Before the notes are committed: a file that nobody needs is better than one that is
         # missing.
         store_files(call.services, user, staged.new_files())
+    log.info(events.PACKAGE_IMPORTED, kind="deck", collection=user.name)
     return imported
 
 
@@ -137,6 +138,7 @@ def replace_by_package(call: Call, user: User, path: Path, *, allow_full_sync: b
         media.with_suffix(".db").unlink(missing_ok=True)
         path.with_suffix(".unpacked").unlink(missing_ok=True)
     log.info(events.API_CHANGE, operation=call.operation, collection=user.name)
+    log.info(events.PACKAGE_IMPORTED, kind="collection", collection=user.name)
     return candidate.holdings.notes
 
 

@@ -46,7 +46,7 @@ def _gather(collection: LibankiCollection, session: SyncSession) -> dict[str, An
     if not session.client_is_newer:
         changes["conf"] = msgspec.Raw(collection.config_json())
         changes["crt"] = collection.scalar("select crt from col")
-    session.rows_sent += sum(map(len, new.values()))
+    session.tally.sent.update({table: len(keys) for table, keys in new.items() if keys})
     return changes
 
 
@@ -80,13 +80,23 @@ def _merge(collection: LibankiCollection, session: SyncSession, received: Change
         _replace_config(collection, session, received.conf)
     if received.models or decks or deck_options:
         session.objects_stale = True
-    session.rows_received += (
-        len(received.models) + len(decks) + len(deck_options) + len(received.tags)
-    )
+    _tally(session, received)
+
+
+def _tally(session: SyncSession, received: Changes) -> None:
+    decks, deck_options = received.decks
+    for kind, objects in (
+        ("notetypes", received.models),
+        ("decks", decks),
+        ("deck_config", deck_options),
+        ("tags", received.tags),
+    ):
+        if objects:
+            session.tally.received[kind] += len(objects)
 
 
 def _merge_deck(collection: LibankiCollection, session: SyncSession, deck: dict[str, Any]) -> None:
-    if incoming_wins(collection, "decks", "mtime_secs", deck):
+    if incoming_wins(collection, session, "decks", deck):
         # libanki renames the deck if another one has its name, as the official merge does.
         collection.put_deck(deck | {"id": object_id(deck), "usn": session.server_usn})
 
@@ -94,7 +104,7 @@ def _merge_deck(collection: LibankiCollection, session: SyncSession, deck: dict[
 def _merge_deck_options(
     collection: LibankiCollection, session: SyncSession, options: dict[str, Any]
 ) -> None:
-    if incoming_wins(collection, "deck_config", "mtime_secs", options):
+    if incoming_wins(collection, session, "deck_config", options):
         collection.put_deck_options(
             options | {"id": object_id(options)},
             mod=object_mod(options),

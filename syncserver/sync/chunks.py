@@ -6,6 +6,7 @@ import msgspec
 
 from syncserver.collections.libanki import LibankiCollection
 from syncserver.protocol.messages import Chunk, RevlogRow
+from syncserver.sync.conflicts import count_rows
 from syncserver.sync.note_rows import complete_note_rows
 from syncserver.sync.row_counts import new_rows
 from syncserver.sync.session import RowIds, SyncSession
@@ -55,13 +56,13 @@ def next_chunk(collection: LibankiCollection, session: SyncSession) -> dict[str,
         parts = []
         while ids and room and size < ENOUGH_BYTES:
             taken = _take(ids, min(room, ROWS_PER_QUERY))
+            session.tally.sent[table] += len(taken)
             parts.append(_rows_as_json(collection, table, taken))
             room -= len(taken)
             size += len(parts[-1])
         if parts:
             chunk[table] = msgspec.Raw(f"[{','.join(parts)}]".encode())
     chunk["done"] = not any(session.to_send.values())
-    session.rows_sent += ROWS_PER_CHUNK - room
     return chunk
 
 
@@ -86,7 +87,7 @@ def apply_chunk(collection: LibankiCollection, session: SyncSession, chunk: Chun
     Raises BadRequest when a note does not fit its notetype.
     """
     usn = session.server_usn
-    _count_new_rows(collection, session, chunk)
+    _count_rows(collection, session, chunk)
     collection.execute_many(
         f"insert or ignore into revlog ({REVLOG_SQL}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [_revlog_values(row, usn) for row in chunk.revlog],
@@ -102,14 +103,17 @@ def apply_chunk(collection: LibankiCollection, session: SyncSession, chunk: Chun
             for row in complete_note_rows(collection, session, chunk.notes)
         ],
     )
-    session.rows_received += len(chunk.revlog) + len(chunk.cards) + len(chunk.notes)
-
-
-def _count_new_rows(collection: LibankiCollection, session: SyncSession, chunk: Chunk) -> None:
-    if session.counts is None:
-        return
     for table, rows in (("revlog", chunk.revlog), ("cards", chunk.cards), ("notes", chunk.notes)):
-        session.counts.add(table, new_rows(collection, table, [row[0] for row in rows]))
+        if rows:
+            session.tally.received[table] += len(rows)
+
+
+def _count_rows(collection: LibankiCollection, session: SyncSession, chunk: Chunk) -> None:
+    if session.counts is not None:
+        new_reviews = new_rows(collection, "revlog", [row[0] for row in chunk.revlog])
+        session.counts.add("revlog", new_reviews)
+    count_rows(collection, session, "cards", {row[0]: int(row[4]) for row in chunk.cards})
+    count_rows(collection, session, "notes", {row[0]: row[3] for row in chunk.notes})
 
 
 def _pending(collection: LibankiCollection, session: SyncSession) -> dict[str, RowIds]:

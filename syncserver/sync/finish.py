@@ -6,6 +6,7 @@ from syncserver.collections.committed import read_committed_state
 from syncserver.collections.lease import Lease
 from syncserver.sync.row_counts import keep
 from syncserver.sync.session import current_session
+from syncserver.sync_record import Outcome
 
 
 def finish(lease: Lease) -> int:
@@ -30,8 +31,13 @@ def finish(lease: Lease) -> int:
 
 
 def abort(lease: Lease) -> None:
-    """Roll the sync back."""
-    lease.end_sync(committed=None)
+    """Roll the sync back: the device gives it up."""
+    lease.drop_sync(Outcome.ABORTED)
+
+
+def give_up(lease: Lease, reason: str) -> None:
+    """Roll the sync back: it cannot be finished."""
+    lease.drop_sync(Outcome.FAILED, reason)
 
 
 def new_modification_time(lease: Lease) -> int:

@@ -5,7 +5,7 @@ from typing import BinaryIO, Final
 
 import structlog
 
-from syncserver import events
+from syncserver import events, metrics
 from syncserver.collections import atomic_files
 from syncserver.collections.committed import read_committed_state
 from syncserver.collections.folders import UserFolder
@@ -33,6 +33,7 @@ def copy_for_download(lease: Lease) -> BinaryIO:
     collection.commit()
     lease.close_collection()
     lease.end_sync(committed)
+    metrics.FULL_DOWNLOADS.inc()
     log.info(events.COLLECTION_DOWNLOADED)
     with atomic_files.full_disk_is_passing_trouble():
         return atomic_files.private_copy(lease.folder.collection, lease.folder.temporary)

@@ -19,6 +19,7 @@ def collect_graves(collection: LibankiCollection, session: SyncSession) -> Grave
     for object_id, kind in collection.rows(sql, session.client_usn):
         if kind in ids_of:
             ids_of[kind].append(object_id)
+            session.tally.sent["graves"] += 1
     return graves
 
 
@@ -41,4 +42,4 @@ def apply_graves(collection: LibankiCollection, session: SyncSession, graves: Gr
     if graves.notes or graves.cards:
         session.counts = None  # an id may be given twice, or not be stored
     session.objects_stale = session.objects_stale or bool(graves.decks)
-    session.rows_received += len(graves.notes) + len(graves.cards) + len(graves.decks)
+    session.tally.received["graves"] += len(graves.notes) + len(graves.cards) + len(graves.decks)

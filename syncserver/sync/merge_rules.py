@@ -5,22 +5,29 @@ from typing import Any, Final
 
 from syncserver.collections.libanki import LibankiCollection
 from syncserver.errors import BadRequest
+from syncserver.sync.session import SyncSession
 
 INT64: Final = range(-(2**63), 2**63)
 
 
 def incoming_wins(
-    collection: LibankiCollection, table: str, mod_column: str, incoming: dict[str, Any]
+    collection: LibankiCollection, session: SyncSession, table: str, incoming: dict[str, Any]
 ) -> bool:
     """Tell whether an incoming notetype, deck or options object replaces the stored one.
 
     It does when nothing is stored under its id, or what is stored is not newer; when both were
     changed in the same second the incoming one wins (section 2.5 of the protocol facts).
     """
-    stored_mod = collection.scalar(
-        f"select {mod_column} from {table} where id = ?", object_id(incoming)
+    stored = collection.rows(
+        f"select mtime_secs, usn from {table} where id = ?", object_id(incoming)
     )
-    return stored_mod is None or stored_mod <= object_mod(incoming)
+    if not stored:
+        return True
+    stored_mod, usn = stored[0]
+    wins: bool = stored_mod <= object_mod(incoming)
+    if session.is_new_to_client(usn):
+        session.tally.note_conflict(table, client_wins=wins)
+    return wins
 
 
 def object_id(incoming: dict[str, Any]) -> int:

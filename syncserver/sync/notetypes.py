@@ -73,7 +73,7 @@ def merge_notetype(
     Raises BadRequest when it is malformed, or when the number of its fields or templates differs
     from the stored one's: that is a change of schema, which does not come this way.
     """
-    if not incoming_wins(collection, "notetypes", "mtime_secs", notetype):
+    if not incoming_wins(collection, session, "notetypes", notetype):
         return
     if object_id(notetype) == NO_ID:
         raise BadRequest("A notetype has no id.", cause="its id is 0, which no client can read")

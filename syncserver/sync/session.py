@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from syncserver.collections.lease import Lease
 from syncserver.sync.row_counts import RowCounts
+from syncserver.sync_record import Tally
 
 RowIds = list[int]
 
@@ -35,8 +36,11 @@ class SyncSession:
     # Which of libanki's caches are stale, because tables were written that it keeps in memory.
     objects_stale: bool = False
     timing_stale: bool = False
-    rows_received: int = 0
-    rows_sent: int = 0
+    tally: Tally = field(default_factory=Tally)
+
+    def is_new_to_client(self, usn: int) -> bool:
+        """Tell whether an object with this usn was changed since the client's last sync."""
+        return usn == -1 if self.client_usn == -1 else usn >= self.client_usn
 
     @property
     def new_to_client(self) -> str:

@@ -11,6 +11,7 @@ from syncserver.collections.libanki import Rejected
 from syncserver.errors import BadRequest
 from syncserver.protocol import messages
 from syncserver.services import Services
+from syncserver.sync.session import current_session
 from syncserver.wsgi.authentication import authenticate
 from syncserver.wsgi.framing import Incoming
 from syncserver.wsgi.request_chain import RequestContext
@@ -32,12 +33,17 @@ class Call:
         """Return who calls. Raises WrongCredentials."""
         return authenticate(self.services.host_keys, self.incoming.framed, self.context)
 
+    def anybody(self, device: Device) -> Caller:
+        """Return who calls, with the session key that was sent, if any."""
+        framed = self.incoming.framed
+        return Caller(device.key_id, framed.session_key, device.user.id, framed.client)
+
     def caller(self, device: Device) -> Caller:
         """Return the identity of this sync. Raises BadRequest without a session key."""
-        session_key = self.incoming.framed.session_key
-        if not session_key:
+        caller = self.anybody(device)
+        if not caller.session_key:
             raise BadRequest("The request has no session key.")
-        return Caller(device.key_id, session_key)
+        return caller
 
     def message(self, shape: type[Message], limit: int | None = None) -> Message:
         """Read and decode the payload. Raises BadRequest, BodyTooLarge, BodyMissing."""
@@ -49,6 +55,7 @@ class Call:
         """Continue the caller's sync; what the collection rejects is the client's mistake."""
         try:
             with self.services.collections.resume(device.user.folder, self.caller(device)) as lease:
+                self.context.tally = current_session(lease).tally
                 yield lease
         except Rejected as problem:
             raise BadRequest("The changes cannot be merged.", cause=str(problem)) from problem

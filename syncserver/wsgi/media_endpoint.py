@@ -32,6 +32,7 @@ def media_view(services: Services, page: View) -> View:
             return page(request, context)
         if name not in METHODS:
             raise NotFound("There is no such media method here.")
+        context.route = ("media", name)
         incoming = _incoming(services, request, context, name)
         answer = _answer(Call(services, context, incoming), name)
         return to_response(_framed(answer, compressed=incoming.framed.version_11))

@@ -11,16 +11,18 @@ from typing import Final
 import structlog
 from zipstream import ZipStream
 
-from syncserver import events
+from syncserver import events, metrics
+from syncserver.accounts.host_keys import Device
 from syncserver.errors import BadRequest, BodyTooLarge, SyncServerError
 from syncserver.media import changes
 from syncserver.media.archive import Limits
 from syncserver.media.download import download_files
-from syncserver.media.refusal import upload_too_large
+from syncserver.media.refusal import MediaRefused, upload_too_large
 from syncserver.media.upload import apply_upload, received_zip, staged_upload
 from syncserver.protocol import messages
 from syncserver.protocol.bounded_streams import CountingSource
 from syncserver.settings import Settings
+from syncserver.sync_record import Outcome
 from syncserver.wsgi.call import SMALL_REQUEST, Call
 
 # Names of a thousand files, each of up to 255 bytes that JSON may spell with six characters.
@@ -39,6 +41,7 @@ def begin(call: Call) -> object:
     elif not call.incoming.framed.client:  # old clients say their version outside of the payload
         raise BadRequest("The client does not say its version.")
     last_usn = call.services.media.last_usn(device.user.folder)
+    call.services.media_syncs.begin(call.anybody(device))
     return {"usn": last_usn, "sk": call.incoming.framed.host_key}
 
 
@@ -58,13 +61,18 @@ def upload_changes(call: Call) -> object:
     library.folder.prepare()
     store = call.services.media.store if settings.share_media else None
     body = _zip_parts(call, settings.max_media_zip_bytes)
+    tally = call.services.media_syncs.heard(call.anybody(device))
+    call.context.tally = tally
     with (
+        _refusals_in_journal(call, device),
         _refused_when_sent(call.incoming.source),
         received_zip(library.folder.user.temporary, body) as zip_file,
         staged_upload(library, zip_file, _limits(settings), store) as staged,
         call.services.media.owned(device.user.folder) as owned,
     ):
         result = apply_upload(owned, staged, settings.media_quota)
+    tally.received["media"] += result.processed
+    metrics.MEDIA_CHANGES_RECEIVED.inc(result.processed)
     log.info(events.MEDIA_UPLOADED, processed=result.processed, last_usn=result.last_usn)
     return [result.processed, result.last_usn]
 
@@ -74,7 +82,12 @@ def download(call: Call) -> ZipStream:
     device = call.device()
     request = call.message(messages.DownloadFilesRequest, NAMES_REQUEST)
     with call.services.media.owned(device.user.folder) as library:
-        return download_files(library, request.files)
+        archive = download_files(library, request.files)
+    count = archive.num_queued() - 1  # the last member is the list of names
+    call.context.tally = tally = call.services.media_syncs.heard(call.anybody(device))
+    tally.sent["media"] += count
+    metrics.MEDIA_FILES_SENT.inc(count)
+    return archive
 
 
 def media_sanity(call: Call) -> object:
@@ -82,7 +95,23 @@ def media_sanity(call: Call) -> object:
     device = call.device()
     request = call.message(messages.MediaSanityRequest, SMALL_REQUEST)
     with call.services.media.owned(device.user.folder) as library:
-        return changes.media_sanity(library.index, request.local)
+        answer = changes.media_sanity(library.index, request.local)
+    if answer == changes.SANE:
+        call.services.media_syncs.end(call.anybody(device), Outcome.FINISHED)
+    else:
+        reason = "the device and the server have different numbers of files"
+        call.services.media_syncs.end(call.anybody(device), Outcome.FAILED, reason)
+    return answer
+
+
+@contextmanager
+def _refusals_in_journal(call: Call, device: Device) -> Iterator[None]:
+    try:
+        yield
+    except MediaRefused as refusal:
+        caller = call.anybody(device)
+        call.services.media_syncs.end(caller, Outcome.REFUSED, refusal.public_text)
+        raise
 
 
 def _limits(settings: Settings) -> Limits:

@@ -17,9 +17,10 @@ from urllib.parse import quote
 import structlog
 from webob import Request, Response
 
-from syncserver import events
+from syncserver import events, metrics
 from syncserver.errors import NotFound, SyncServerError
 from syncserver.protocol.bounded_streams import CountingSource
+from syncserver.sync_record import Tally
 from syncserver.wsgi.client_address import TrustedProxies
 from syncserver.wsgi.stalled_bodies import noted
 
@@ -37,13 +38,18 @@ log = structlog.get_logger()
 class RequestContext:
     """What the chain and the view tell each other about one request.
 
-    `log_fields` (user, client, method) end up in the request's log line.
+    `log_fields` (user, client, method) end up in the request's log line, `route` in the metrics.
     """
 
     request_id: str
     address: str
     log_fields: dict[str, object] = field(default_factory=dict)
     body: CountingSource | None = None
+    route: metrics.Route = metrics.UNKNOWN_ROUTE
+    # What the bytes of this request are counted for, and who wants to know that it is over: told
+    # whether the whole answer was taken.
+    tally: Tally | None = None
+    when_over: Callable[[bool], None] | None = None
 
     def bind(self, **fields: object) -> None:
         """Add fields to this request's log lines."""
@@ -100,7 +106,7 @@ class RequestChain:
 
 @dataclass(frozen=True, slots=True)
 class _LogLine:
-    """The one log line of a request."""
+    """The one log line of a request, and its place in the metrics."""
 
     log: Any
     request: Request
@@ -108,17 +114,25 @@ class _LogLine:
     context: RequestContext
     started: float
 
-    def write(self, bytes_out: int) -> None:
+    def write(self, bytes_out: int, *, complete: bool = True) -> None:
+        seconds = time.monotonic() - self.started
+        bytes_in = self.context.body.bytes_read if self.context.body else 0
+        metrics.count_request(self.context.route, self.status, seconds, bytes_in, bytes_out)
         self.log.info(
             events.REQUEST,
             **self.context.log_fields,
             verb=self.request.method,
             path=quote(_path_bytes(self.request)),
             status=self.status,
-            milliseconds=round((time.monotonic() - self.started) * 1000, 1),
-            bytes_in=self.context.body.bytes_read if self.context.body else 0,
+            milliseconds=round(seconds * 1000, 1),
+            bytes_in=bytes_in,
             bytes_out=bytes_out,
         )
+        if self.context.tally is not None:
+            self.context.tally.bytes_in += bytes_in
+            self.context.tally.bytes_out += bytes_out
+        if self.context.when_over is not None:
+            self.context.when_over(complete)
 
 
 def _check_path(request: Request) -> None:
@@ -138,12 +152,14 @@ def _path_bytes(request: Request) -> bytes:
 def _logged_when_sent(parts: Iterable[bytes], line: _LogLine) -> Iterator[bytes]:
     """Yield the parts of a streamed body; the line is written when they end or are given up."""
     bytes_out = 0
+    complete = False
     try:
         for part in parts:
             bytes_out += len(part)
             yield part
+        complete = True
     finally:
-        line.write(bytes_out)
+        line.write(bytes_out, complete=complete)
 
 
 def _drain(context: RequestContext) -> None:

@@ -6,7 +6,7 @@ from io import BufferedReader
 import structlog
 from webob import Request, Response
 
-from syncserver import events
+from syncserver import events, metrics
 from syncserver.errors import MethodNotAllowed, NotFound, UploadRefused
 from syncserver.protocol import messages
 from syncserver.protocol.bounded_streams import COMPRESSION_OVERHEAD
@@ -38,6 +38,7 @@ def sync_view(services: Services, page: View) -> View:
         method = METHODS.get(name)
         if method is None:
             raise NotFound("There is no such sync method here.")
+        context.route = ("sync", name)
         if request.method != "POST":
             raise MethodNotAllowed("Sync methods are called with POST.")
         return _answer(services, context, request, method)
@@ -55,6 +56,7 @@ def _answer(
             compressed = incoming.framed.version_11
             answer = method(Call(services, context, incoming))
     except UploadRefused as refusal:
+        metrics.FULL_UPLOADS["refused"].inc()
         log.warning(events.UPLOAD_REFUSED, reason=refusal.public_text, cause=refusal.cause)
         answer = refusal.public_text.encode()
     return to_response(_framed(answer, compressed=compressed))

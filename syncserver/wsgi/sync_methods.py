@@ -11,9 +11,8 @@ from typing import BinaryIO, Final
 
 import structlog
 
-from syncserver import events
+from syncserver import events, metrics
 from syncserver.collections.folders import UserFolder
-from syncserver.collections.lease import Caller
 from syncserver.errors import (
     BodyMissing,
     BodyTooLarge,
@@ -28,7 +27,9 @@ from syncserver.sync import changes, chunks, finish, full_download, full_upload,
 from syncserver.sync import meta as meta_step
 from syncserver.sync import start as start_step
 from syncserver.sync.session import current_session
+from syncserver.sync_record import Kind
 from syncserver.wsgi.call import SMALL_REQUEST, Call
+from syncserver.wsgi.journaling import in_journal, refusals_in_journal
 
 UPLOAD_ACCEPTED: Final = b"OK"
 
@@ -52,7 +53,7 @@ def meta(call: Call) -> Answer:
     """Tell the head of the collection, as committed."""
     device = call.device()
     request = call.message(messages.MetaRequest, SMALL_REQUEST)
-    told_to = Caller(device.key_id, call.incoming.framed.session_key)
+    told_to = call.anybody(device)
     committed = call.services.collections.committed(device.user.folder, told_to)
     return meta_step.meta(request, committed, _media_usn(call, device.user.folder))
 
@@ -71,8 +72,12 @@ def start(call: Call) -> Answer:
     device = call.device()
     caller = call.caller(device)
     request = call.message(messages.StartRequest)
-    with call.services.collections.lease(device.user.folder, caller) as lease:
+    with (
+        refusals_in_journal(call, caller),
+        call.services.collections.lease(device.user.folder, caller) as lease,
+    ):
         answer = start_step.start(lease, caller, request)
+        call.context.tally = current_session(lease).tally
     log.info(events.SYNC_STARTED)
     return answer
 
@@ -118,7 +123,7 @@ def sanity_check(call: Call) -> Answer:
         result = sanity.sanity_check(lease.collection, current_session(lease), request.client)
         if not result.agrees:
             log.warning(events.SANITY_CHECK_FAILED, answer=messages.encode(result.reply).decode())
-            finish.abort(lease)
+            finish.give_up(lease, "the device and the server counted differently")
     return result.reply
 
 
@@ -129,7 +134,8 @@ def finish_sync(call: Call) -> Answer:
     with call.resumed(device) as lease:
         session = current_session(lease)
         modified = finish.finish(lease)
-    log.info(events.SYNC_FINISHED, received=session.rows_received, sent=session.rows_sent)
+    tally = session.tally
+    log.info(events.SYNC_FINISHED, received=tally.received.total(), sent=tally.sent.total())
     return modified
 
 
@@ -150,13 +156,16 @@ def upload(call: Call) -> Answer:
     device = call.device()
     settings = call.services.settings
     folder = UserFolder(settings.users_folder / device.user.folder)
-    caller = Caller(device.key_id, call.incoming.framed.session_key)
+    caller = call.anybody(device)
     body = call.incoming.parts(settings.max_collection_bytes)
     with (
+        in_journal(call, caller, Kind.UPLOAD) as tally,
         full_upload.received_collection(folder, body) as candidate,
         call.services.collections.lease(device.user.folder, caller) as lease,
     ):
+        tally.received["notes"] = candidate.holdings.notes
         full_upload.replace_collection(lease, candidate, settings.backups_keep)
+    metrics.FULL_UPLOADS["accepted"].inc()
     return UPLOAD_ACCEPTED
 
 
@@ -164,8 +173,11 @@ def download(call: Call) -> Answer:
     """Send the stored collection."""
     device = call.device()
     call.incoming.payload(SMALL_REQUEST)
-    caller = Caller(device.key_id, call.incoming.framed.session_key)
-    with call.services.collections.lease(device.user.folder, caller) as lease:
+    caller = call.anybody(device)
+    with (
+        in_journal(call, caller, Kind.DOWNLOAD),
+        call.services.collections.lease(device.user.folder, caller) as lease,
+    ):
         copy = full_download.copy_for_download(lease)
     if call.incoming.framed.version_11:
         return copy

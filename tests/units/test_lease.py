@@ -12,6 +12,7 @@ from syncserver.collections.lease import REMEMBERED_META_ANSWERS, Caller, Collec
 from syncserver.collections.libanki import CollectionDamaged
 from syncserver.errors import SyncConflict
 from syncserver.settings import Settings
+from syncserver.sync_record import Outcome
 
 PATIENCE = 20.0
 LAPTOP = Caller(key_id=1, session_key="laptop")
@@ -258,7 +259,7 @@ def test_an_aborted_sync_is_closed_so_that_no_cache_is_stale(make: Make, tmp_pat
     collections = make()
     begin(collections, LAPTOP)
     with collections.resume("user", LAPTOP) as lease:
-        lease.end_sync(committed=None)
+        lease.drop_sync(Outcome.ABORTED)
     assert open_files(tmp_path) == set()
     assert usn(collections) == 0
 

@@ -20,7 +20,7 @@ LAYERS = (
     ("services",),
     ("sync", "media", "backups"),
     ("collections", "accounts", "jobs"),
-    ("protocol", "settings", "errors", "events", "free_memory"),
+    ("protocol", "settings", "errors", "events", "metrics", "sync_record", "audit", "free_memory"),
     ("__init__",),
 )
 HEIGHT = {part: -number for number, layer in enumerate(LAYERS) for part in layer}
@@ -29,6 +29,7 @@ ENGINES = ("sync", "media")
 THE_WRITER = "collections/atomic_files.py"
 # Who else writes files, and why that is no danger to what is stored.
 ALLOWED_WRITES = {
+    "audit.py:record": "the audit trail, which only grows",
     "accounts/database.py:_create_private_file": "an empty file, which SQLite then fills",
     "collections/data_root_lock.py:acquire": "a lock file; its content is a hint for people",
     "collections/folders.py:remove": "the file is about to be deleted",
@@ -50,6 +51,7 @@ ALLOWED_WRITES = {
     "rest/package_media.py:_member": "reads only; the mode is the one for members of a zip",
     "rest/media_store.py:store_bytes": "a temporary file of atomic_files, read and dropped",
     "server.py:_write": "a temporary file of atomic_files, which moves it into its place",
+    "wsgi/monitoring/readiness.py:_data_root": "a file without a name, to see whether one can be made",
     "sync/full_download.py:as_schema_11": "a private copy that is sent and dropped",
     "sync/full_upload.py:received_collection": "a temporary file of atomic_files, the same",
 }

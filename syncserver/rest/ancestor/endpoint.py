@@ -55,6 +55,7 @@ def collection_view(services: Services, proxies: TrustedProxies) -> View:
             raise WrongMethod(["POST"])
         operation = f"{path.kind}/{path.name}"
         context.bind(method=operation)
+        context.route = ("collection", path.kind)
         bearer = authenticate(services, context, request, handler.scope)
         call = Call(services, context, request, bearer, operation)
         return to_response(_perform(call, path, handler), OK)
@@ -73,6 +74,7 @@ def list_view(services: Services, proxies: TrustedProxies) -> View:
         if request.method not in ("GET", "HEAD", "POST"):
             raise WrongMethod(["GET", "POST"])
         context.bind(method="list_collections")
+        context.route = ("collection", "list_collections")
         authenticate(services, context, request, Scope.ADMIN)
         return to_response(_collections(services), OK)
 

@@ -52,6 +52,7 @@ def ankiconnect_view(services: Services, proxies: TrustedProxies) -> View:
     def answer(request: Request, context: RequestContext) -> Response:
         if request.path_info.strip("/"):
             raise NotFound
+        context.route = ("ankiconnect", "action")
         if request.method == "OPTIONS":
             return _preflight(request)
         if request.method not in VERBS:

@@ -7,9 +7,12 @@ from webob import Request, Response
 
 from syncserver import __version__
 from syncserver.errors import MethodNotAllowed, NotFound
+from syncserver.services import Services
 from syncserver.settings import Settings
 from syncserver.wsgi.client_address import TrustedProxies
 from syncserver.wsgi.health_endpoint import health_view
+from syncserver.wsgi.monitoring.metrics_endpoint import metrics_view
+from syncserver.wsgi.monitoring.ready_endpoint import ready_view
 from syncserver.wsgi.request_chain import RequestContext, View
 
 # A page of ours never runs scripts and never loads anything.
@@ -71,18 +74,23 @@ def setup_page(settings: Settings, proxies: TrustedProxies, mounted_at: str = ""
     return view
 
 
-def pages_view(settings: Settings, proxies: TrustedProxies) -> View:
-    """Return the view of everything outside of the sync methods: the page, and /health."""
-    page = setup_page(settings, proxies)
+def pages_view(services: Services, proxies: TrustedProxies) -> View:
+    """Return the view of all that is no method: the page, /health, /ready and /metrics."""
+    page = setup_page(services.settings, proxies)
+    looking_in = {"/metrics": metrics_view(services), "/ready": ready_view(services)}
 
     def view(request: Request, context: RequestContext) -> Response:
         path = request.path_info.rstrip("/")
         if path == "/health":
+            context.route = ("pages", "health")
             return health_view(request, context)
+        if path in looking_in:
+            return looking_in[path](request, context)
         if path:
             raise NotFound("There is nothing here. The address for Anki is on the page at /.")
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed("This page is for browsers.")
+        context.route = ("pages", "page")
         if not _wants_html(request):
             return _version()
         return page(request, context)

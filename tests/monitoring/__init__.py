@@ -1,0 +1,1 @@
+"""What operators see: metrics, readiness, the audit trail, the journal of syncs."""
