@@ -31,6 +31,7 @@ from granian.server import Server
 from syncserver import __version__
 from syncserver.accounts.database import DatabaseUnusable, migrate, open_database
 from syncserver.collections import atomic_files, data_root_lock
+from syncserver.dead_connections import notice_dead_connections
 from syncserver.events import (
     GRANIAN_MESSAGE,
     SERVER_STARTED,
@@ -49,6 +50,10 @@ from syncserver.settings import (
 
 # Connections that the kernel holds while all threads work; Linux cuts it at net.core.somaxconn.
 BACKLOG: Final = 2048
+# Connections that are open beside those with a request, of which Granian counts both: clients keep
+# theirs for the next one. With the collections that are open this stays below the 1,024 files that
+# a process may have open by default.
+RESTING_CONNECTIONS: Final = 512
 STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -177,7 +182,7 @@ def _run(app: WsgiApp, settings: Settings, options: ServerSettings, address: str
         http=HTTPModes.http1,
         websockets=False,
         blocking_threads=options.threads,
-        backpressure=options.threads,
+        backpressure=options.threads + RESTING_CONNECTIONS,
         backlog=BACKLOG,
         respawn_failed_workers=True,
         workers_kill_timeout=options.stop_timeout,
@@ -186,7 +191,7 @@ def _run(app: WsgiApp, settings: Settings, options: ServerSettings, address: str
     )
     server.on_startup(partial(_stop_at_first_signal, server.signal_handler_interrupt))
     server.on_shutdown(partial(log.info, SERVER_STOPPED, url=url))
-    worker = partial(_start_worker, app, settings, url, options.stop_timeout)
+    worker = partial(_start_worker, app, settings, url, options)
     server.serve(target_loader=worker, wrap_loader=False)
 
 
@@ -215,15 +220,17 @@ def _block_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
 
 
-def _start_worker(app: WsgiApp, settings: Settings, url: str, stop_timeout: int) -> WsgiApp:
+def _start_worker(app: WsgiApp, settings: Settings, url: str, options: ServerSettings) -> WsgiApp:
     """Start the services in the forked worker and return the app that it serves."""
     share_memory_among_threads()
     services = services_for(settings)
+    services.admission.fit_to(options.threads)
+    notice_dead_connections()
     # Finalizers run after Granian has let the requests in progress end.
     Finalize(None, services.close, exitpriority=10)
     services.start()
     threading.Thread(target=_pass_one_stop_on, daemon=True).start()
-    threading.Thread(target=_end_with_supervisor, args=(stop_timeout,), daemon=True).start()
+    threading.Thread(target=_end_with_supervisor, args=(options.stop_timeout,), daemon=True).start()
     # What is loaded by now stays: the garbage collector need not look at all of it again and again.
     gc.collect()
     gc.freeze()

@@ -22,6 +22,8 @@ from syncserver.collections.lease import Collections
 from syncserver.errors import SyncConflict
 from syncserver.free_memory import return_free_memory
 from syncserver.jobs import Jobs
+from syncserver.limits.admission import Admission
+from syncserver.maintenance import Maintenance
 from syncserver.media.batch import drop_stray_batches
 from syncserver.media.folders import MediaFolder
 from syncserver.media.library import Libraries
@@ -63,6 +65,8 @@ class Services:
         self.collections = Collections(settings)
         self.media = Libraries(settings)
         self.jobs = Jobs()
+        self.admission = Admission(settings)
+        self.maintenance = Maintenance(settings.data_root)
         self._lock = threading.Lock()
         self._companions: dict[str, Companion] = {}
         self._running = threading.Event()

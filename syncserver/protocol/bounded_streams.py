@@ -1,6 +1,6 @@
 """Read request bodies part by part: limits are checked while data flows, never after."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 import zstandard
@@ -27,15 +27,21 @@ class ByteSource(Protocol):
 
 
 class CountingSource:
-    """A source that counts what was read from it."""
+    """A source that counts what was read from it, and calls `before_reading` once before that."""
 
-    def __init__(self, source: ByteSource) -> None:
+    def __init__(
+        self, source: ByteSource, before_reading: Callable[[], None] | None = None
+    ) -> None:
         self._source = source
+        self._before_reading = before_reading
         self._ended = False
         self.bytes_read = 0
 
     def read(self, size: int = PART_SIZE) -> bytes:
-        """Return up to `size` bytes, none at the end."""
+        """Return up to `size` bytes, none at the end. Raises what `before_reading` does."""
+        if self._before_reading is not None:
+            self._before_reading()
+            self._before_reading = None
         part = self._source.read(size)
         self.bytes_read += len(part)
         self._ended = not part

@@ -47,6 +47,17 @@ def meta(request: MetaRequest, committed: CommittedState, media_usn: int) -> dic
     }
 
 
+def refused_meta(text: str) -> dict[str, Any]:
+    """Answer `meta` with a text that people see, after which the client stops."""
+    return {
+        **dict.fromkeys(("mod", "scm", "usn", "hostNum", "media_usn"), 0),
+        "ts": int(time.time()),
+        "msg": text,
+        "cont": False,
+        "empty": False,
+    }
+
+
 def _refusal(version: int, committed: CommittedState) -> str:
     if committed.scheduler_version == 2 and version < FIRST_WITH_SCHEDULER_2:
         return OLD_SCHEDULER_TEXT

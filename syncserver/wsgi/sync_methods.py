@@ -208,3 +208,8 @@ METHODS: Final[dict[str, Method]] = {
     "upload": upload,
     "download": download,
 }
+
+# What only works within a sync that `start` has begun.
+STEPS_OF_A_SYNC: Final = frozenset(
+    {apply_graves, apply_changes, chunk, apply_chunk, sanity_check, finish_sync, abort}
+)

@@ -19,8 +19,8 @@ LAYERS = (
     ("wsgi", "rest", "errands"),
     ("services",),
     ("sync", "media"),
-    ("collections", "accounts", "jobs"),
-    ("protocol", "settings", "errors", "events", "free_memory"),
+    ("collections", "accounts", "jobs", "limits", "maintenance"),
+    ("protocol", "settings", "errors", "events", "free_memory", "dead_connections"),
     ("__init__",),
 )
 HEIGHT = {part: -number for number, layer in enumerate(LAYERS) for part in layer}
