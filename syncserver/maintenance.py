@@ -5,11 +5,12 @@ the next one that starts. The file alone counts: one that is empty or damaged is
 """
 
 import math
+import os
 import threading
 import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import structlog
@@ -30,12 +31,16 @@ GRACE: Final = timedelta(seconds=120)
 log = structlog.get_logger()
 
 
+# With its time zone.
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
 class Notice(msgspec.Struct, frozen=True):
     """What people are told, since when, and until when if that is known."""
 
     message: str
-    since: datetime
-    until: datetime | None = None
+    since: Moment
+    until: Moment | None = None
 
     def is_over(self, now: datetime) -> bool:
         """Tell whether its time has come."""
@@ -53,8 +58,16 @@ def begin(data_root: Path, message: str, until: datetime | None) -> Notice:
     notice = Notice(message or DEFAULT_MESSAGE, _now(), until)
     with atomic_files.temporary_file(data_root) as new:
         atomic_files.write_parts(new, [msgspec.json.encode(notice)])
+        _give_to_owner(new, data_root)
         atomic_files.replace(new, data_root / FILE_NAME)
     return notice
+
+
+def _give_to_owner(new: Path, data_root: Path) -> None:
+    """Let the server read what root has written."""
+    if os.geteuid() == 0:
+        owner = data_root.stat()
+        os.chown(new, owner.st_uid, owner.st_gid)
 
 
 def end(data_root: Path) -> bool:
@@ -70,13 +83,12 @@ def read(data_root: Path) -> Notice | None:
     """Return the notice, None when there is none or its time is over."""
     path = data_root / FILE_NAME
     try:
-        content = path.read_bytes()
         changed = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
     except FileNotFoundError:
         return None
     try:
-        notice = msgspec.json.decode(content, type=Notice)
-    except msgspec.MsgspecError:
+        notice = msgspec.json.decode(path.read_bytes(), type=Notice)
+    except (OSError, msgspec.MsgspecError):
         notice = Notice(DEFAULT_MESSAGE, changed)
     return None if notice.is_over(_now()) else notice
 

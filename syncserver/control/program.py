@@ -11,7 +11,7 @@ from syncserver.accounts.database import DatabaseUnusable
 from syncserver.accounts.passwords import BadPassword
 from syncserver.accounts.users import BadUserName, UnknownUser, UserExists
 from syncserver.collections.data_root_lock import DataRootInUse
-from syncserver.control import accounts, keys, media, process, tokens
+from syncserver.control import accounts, keys, maintenance, media, process, tokens
 from syncserver.control.output import (
     FAILED,
     NO_SUCH_USER,
@@ -88,6 +88,7 @@ def build_program() -> typer.Typer:
     for command in COMMANDS:
         program.command()(command)
     program.add_typer(media.program, name="media")
+    program.add_typer(maintenance.program, name="maintenance")
     program.add_typer(tokens.program, name="token")
     return program
 

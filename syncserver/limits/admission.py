@@ -111,7 +111,7 @@ class Visit:
         self.is_known = True
         self._give_address_back()
         self._take_place_of(user_id)
-        wait = self._admission.rate.use(user_id)
+        wait = self._admission.rate.use(user_id, time.monotonic())
         if wait:
             self._refuse_rate(user_id, math.ceil(wait))
 

@@ -7,7 +7,6 @@ grow with the limit, as a list of times would, and no thread cleans up.
 """
 
 import threading
-import time
 from collections.abc import Hashable
 from typing import Final
 
@@ -24,11 +23,13 @@ class Rate:
         self._made_good_at: dict[Hashable, float] = {}
         self._lock = threading.Lock()
 
-    def use(self, key: Hashable) -> float:
-        """Count a use now and return 0, or return the seconds until the next one is allowed."""
+    def use(self, key: Hashable, now: float) -> float:
+        """Count a use at `now` and return 0, or return the seconds until the next one is allowed.
+
+        Times are those of time.monotonic().
+        """
         if not self._step:
             return 0.0
-        now = time.monotonic()
         with self._lock:
             made_good_at = max(self._made_good_at.get(key, now), now) + self._step
             too_far = made_good_at - now - self._window

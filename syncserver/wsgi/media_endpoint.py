@@ -59,9 +59,9 @@ def _answer(call: Call, name: str) -> object:
         call.services.maintenance.check()
         answer = METHODS[name](call)
     except EXPLAINED as refusal:
-        call.context.note_refusal(refusal)
         if name == "downloadFiles":  # its answer is a zip
             raise without_words(refusal) from None
+        call.context.note_refusal(refusal)
         return {"data": None, "err": words(refusal)}
     except MediaRefused as refusal:
         log.warning(events.MEDIA_REFUSED, reason=refusal.public_text, cause=refusal.cause)

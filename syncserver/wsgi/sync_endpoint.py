@@ -60,8 +60,8 @@ def _answer(
             services.maintenance.check(goes_on=method in STEPS_OF_A_SYNC)
             answer = method(Call(services, context, incoming))
     except EXPLAINED as refusal:
-        context.note_refusal(refusal)
         answer = _in_words(refusal, method)
+        context.note_refusal(refusal)
     except UploadRefused as refusal:
         log.warning(events.UPLOAD_REFUSED, reason=refusal.public_text, cause=refusal.cause)
         answer = refusal.public_text.encode()
