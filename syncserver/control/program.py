@@ -11,7 +11,7 @@ from syncserver.accounts.database import DatabaseUnusable
 from syncserver.accounts.passwords import BadPassword
 from syncserver.accounts.users import BadUserName, UnknownUser, UserExists
 from syncserver.collections.data_root_lock import DataRootInUse
-from syncserver.control import accounts, keys, maintenance, media, process, tokens
+from syncserver.control import accounts, check, keys, maintenance, media, process, tokens
 from syncserver.control.output import (
     FAILED,
     NO_SUCH_USER,
@@ -42,6 +42,7 @@ COMMANDS: Final = (
     process.restart,
     process.status,
     process.debug,
+    check.check,
 )
 
 # The exit codes of what is no CommandFailed, which brings its own.
