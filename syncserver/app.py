@@ -95,14 +95,14 @@ class Mount:
 def make_sync_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
     """Make the app of the collection sync, to be mounted at /sync."""
     services, proxies = _shared(global_conf, local_conf)
-    page = setup_page(services.settings, proxies, "/sync")
+    page = setup_page(services.settings, proxies, services.maintenance, "/sync")
     return _app(services, proxies, sync_view(services, page))
 
 
 def make_media_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
     """Make the app of the media sync, to be mounted at /msync."""
     services, proxies = _shared(global_conf, local_conf)
-    page = setup_page(services.settings, proxies, "/msync")
+    page = setup_page(services.settings, proxies, services.maintenance, "/msync")
     return _app(services, proxies, media_view(services, page))
 
 
@@ -133,7 +133,8 @@ def make_ankiconnect_app(global_conf: Mapping[str, str], **local_conf: str) -> W
 def make_pages_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
     """Make the app of the set-up page, /health, /ready and /metrics, to be mounted at /."""
     services, proxies = _shared(global_conf, local_conf)
-    return _app(services, proxies, pages_view(services, proxies))
+    # Let in however much there is to do: /health tells whether the server lives.
+    return StartingServices(services, RequestChain(pages_view(services, proxies), proxies))
 
 
 def make_root_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
@@ -185,7 +186,7 @@ def _make_sender(services: Services) -> OffsiteSender:
 
 
 def _app(services: Services, proxies: TrustedProxies, view: View) -> WsgiApp:
-    return StartingServices(services, RequestChain(view, proxies))
+    return StartingServices(services, RequestChain(view, proxies, services.admission))
 
 
 def _file(global_conf: Mapping[str, str]) -> str:

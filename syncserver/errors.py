@@ -9,9 +9,12 @@
     ├── BodyMissing            411  a proxy dropped the body; says which setting to change
     ├── BodyTooLarge           413
     ├── TooManyRequests        429  says in seconds when to come back
+    │   └── RateExceeded       429  of one user; sync clients get words or 503 in its place
     ├── ClientTooOld           501
     ├── ServerBusy             503  passing trouble: try again later
-    │   └── DiskFull           503
+    │   ├── DiskFull           503
+    │   ├── TooManyAtOnce      503  of a user, an address or the whole server
+    │   └── UnderMaintenance   503  the text is the operator's
     └── UploadRefused          200  the protocol's way to show people a sentence after an upload
 
 The statuses and what each client makes of them are in section 4 of the protocol facts: 400 tells
@@ -92,6 +95,10 @@ class TooManyRequests(SyncServerError):
     status = 429
 
 
+class RateExceeded(TooManyRequests):
+    """A user's devices and programs have asked too often."""
+
+
 class ClientTooOld(SyncServerError):
     """The client speaks a version of the protocol that this server does not."""
 
@@ -106,6 +113,14 @@ class ServerBusy(SyncServerError):
 
 class DiskFull(ServerBusy):
     """There is no space left to do this safely; nothing was changed."""
+
+
+class TooManyAtOnce(ServerBusy):
+    """Too many requests are being worked on, of a user, of an address, or in all."""
+
+
+class UnderMaintenance(ServerBusy):
+    """The operator has closed the server for a while; the text says what for."""
 
 
 class UploadRefused(SyncServerError):

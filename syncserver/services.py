@@ -25,6 +25,8 @@ from syncserver.collections.lease import Collections, Reservation
 from syncserver.errors import SyncConflict
 from syncserver.free_memory import return_free_memory
 from syncserver.jobs import Jobs
+from syncserver.limits.admission import Admission
+from syncserver.maintenance import Maintenance
 from syncserver.media.batch import drop_stray_batches
 from syncserver.media.folders import MediaFolder
 from syncserver.media.library import Libraries
@@ -74,6 +76,8 @@ class Services:
         )
         self.media_syncs = OpenMediaSyncs(self.journal.note)
         self.jobs = Jobs()
+        self.admission = Admission(settings)
+        self.maintenance = Maintenance(settings.data_root)
         self._lock = threading.Lock()
         self._companions: dict[str, Companion] = {}
         self._running = threading.Event()

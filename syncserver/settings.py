@@ -86,6 +86,22 @@ class Settings(BaseModel):
     body_timeout: PositiveSeconds = Field(
         default=60, description="Seconds of silence after which a half-sent request is cut off."
     )
+    max_requests: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="Most requests worked on at once; 0: seven eighths of the server's threads.",
+    )
+    max_requests_per_user: Annotated[int, Field(ge=0)] = Field(
+        default=16, description="Most requests of one user at once; 0 for no limit."
+    )
+    max_requests_per_address: Annotated[int, Field(ge=0)] = Field(
+        default=64, description="Most requests of one address without a login; 0 for no limit."
+    )
+    requests_per_user: Annotated[int, Field(ge=0)] = Field(
+        default=60_000, description="Requests of one user in request_window; 0 for no limit."
+    )
+    request_window: PositiveSeconds = Field(
+        default=600, description="Seconds for which the requests of a user are counted."
+    )
     sync_timeout: PositiveSeconds = Field(
         default=300, description="Seconds of silence after which a sync is rolled back."
     )

@@ -107,7 +107,7 @@ def migrate(engine: Engine) -> None:
         _create_private_file(engine.url)
         with engine.connect() as connection:
             connection.execution_options(**{_READS_ONLY: True})
-            if _revision(connection) == HEAD:
+            if revision(connection) == HEAD:
                 return
         with _one_migration_at_a_time, engine.begin() as connection:
             _keep_other_processes_out(connection)
@@ -220,7 +220,8 @@ def _create_private_file(url: URL) -> None:
             Path(str(url.database)).touch(mode=0o600, exist_ok=False)
 
 
-def _revision(connection: Connection) -> str | None:
+def revision(connection: Connection) -> str | None:
+    """Return which migration was the last one, None when there was none."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -243,7 +244,7 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", "syncserver.accounts:migrations")
     config.attributes["connection"] = connection
-    before = _revision(connection)
+    before = revision(connection)
     if before == HEAD:  # another process was faster
         return
     try:

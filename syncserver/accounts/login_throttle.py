@@ -34,7 +34,7 @@ class LoginThrottle:
         """Raise TooManyRequests when this account or this address has failed too often."""
         for failures, key, what in (
             (self._accounts, _account_key(name), "account"),
-            (self._addresses, _address_key(address), "address"),
+            (self._addresses, address_key(address), "address"),
         ):
             wait = failures.seconds_to_wait(key)
             if wait:
@@ -47,7 +47,7 @@ class LoginThrottle:
     def failed(self, name: str, address: str) -> None:
         """Count a login with a wrong name or password."""
         self._accounts.add(_account_key(name))
-        self._addresses.add(_address_key(address))
+        self._addresses.add(address_key(address))
 
     def succeeded(self, name: str) -> None:
         """Forget the failures of the account; those of the address stay.
@@ -107,7 +107,7 @@ def _account_key(name: str) -> str | None:
         return None  # nobody's; its failures count for the address
 
 
-def _address_key(address: str) -> str | None:
+def address_key(address: str) -> str | None:
     """Return what stands for an address; None (not counted) when there is none.
 
     All who come over a Unix socket without a proxy's header would otherwise hold each other up.

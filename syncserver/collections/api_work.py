@@ -15,7 +15,7 @@ from anki.collection import Collection
 
 from syncserver.collections.committed import read_committed_state
 from syncserver.collections.lease import Collections, Lease
-from syncserver.collections.libanki import translated_errors
+from syncserver.collections.libanki import CollectionDamaged, translated_errors
 
 WAIT_SECONDS: Final = 0.0005
 MOST_WAITS: Final = 10
@@ -58,6 +58,8 @@ def api_work(collections: Collections, folder: str, work: Work) -> Iterator[Coll
         except BaseException as problem:
             # Raised below: what leaves the lease by an exception has the file closed.
             failure = problem
+            if isinstance(problem, CollectionDamaged):
+                lease.note_damage(str(problem))
             _roll_back(lease)
     if failure is not None:
         raise failure

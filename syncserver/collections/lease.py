@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,8 +21,9 @@ import structlog
 from syncserver import events, metrics
 from syncserver.collections import restore_points
 from syncserver.collections.committed import CommittedState, read_committed_state
+from syncserver.collections.damage import Damage, check_not_emptied, confirm
 from syncserver.collections.folders import UserFolder
-from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
 from syncserver.errors import SyncConflict, SyncServerError
 from syncserver.settings import Settings
 from syncserver.sync_record import Outcome, Who
@@ -79,6 +80,8 @@ class Slot:
     # Of libanki's messages and reports.
     language: str = "en"
     last_used: float = 0.0
+    # What libanki or SQLite complained of; None for a collection that nobody complained of.
+    damage: Damage | None = None
     # Set when the user's files are gone, for whoever still waits for them.
     removed: bool = False
     # The schema times that `meta` told to each caller, for the check at its `start`.
@@ -89,6 +92,7 @@ class Slot:
         if self.collection is None:
             self.folder.prepare()
             if self.folder.collection.exists():
+                check_not_emptied(self.folder.collection)
                 restore_points.drop_unfinished(self.folder)
             collection = LibankiCollection(self.folder.collection, self.language)
             try:
@@ -116,7 +120,9 @@ class Slot:
         self.end_sync(outcome, reason)
         collection, self.collection = self.collection, None
         if collection is not None:
-            collection.close()
+            # One that is damaged may not be closed in order; libanki gives it up all the same.
+            with suppress(CollectionDamaged):
+                collection.close()
             log.debug(events.COLLECTION_CLOSED)
 
 
@@ -179,6 +185,16 @@ class Lease:
     def forget_committed(self) -> None:
         """Read the head afresh at the next use, because the file was replaced."""
         self._slot.committed = None
+        self._slot.damage = None
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the collection was found to be damaged."""
+        return self._slot.damage is not None and self._slot.damage.is_certain
+
+    def note_damage(self, problem: str) -> None:
+        """Remember that something complained; `meta` makes certain before it tells anybody."""
+        self._slot.damage = Damage(problem)
 
     def schema_told(self, caller: Caller) -> int | None:
         """Return the schema time (ms) that `caller` was told at `meta`, None if it was not."""
@@ -199,9 +215,11 @@ class Collections:
         """Return the committed head at once, also while a sync or a long request is in progress.
 
         It is remembered what `told_to` was told. Raises SyncConflict only when the file was not
-        open and could not be opened for `sync_wait` seconds.
+        open and could not be opened for `sync_wait` seconds, CollectionDamaged.
         """
         slot = self._slot(folder)
+        if slot.damage is not None:
+            self._check_damage(slot, slot.damage)
         committed = slot.committed
         if committed is None:
             with self.lease(folder) as lease:
@@ -213,6 +231,15 @@ class Collections:
                 while len(slot.told_schema) > REMEMBERED_META_ANSWERS:
                     slot.told_schema.popitem(last=False)
         return committed
+
+    def _check_damage(self, slot: Slot, damage: Damage) -> None:
+        if damage.is_certain:
+            raise CollectionDamaged(damage.problem)
+        with self.lease(slot.folder.path.name) as lease:
+            problem = confirm(lease.collection)
+            slot.damage = None if problem is None else Damage(problem, is_certain=True)
+            if problem is not None:
+                raise CollectionDamaged(problem)
 
     @contextmanager
     def lease(self, folder: str, caller: Caller | None = None) -> Iterator[Lease]:
@@ -336,6 +363,8 @@ class Collections:
         try:
             yield Lease(slot)
         except BaseException as problem:
+            if isinstance(problem, CollectionDamaged) and slot.damage is None:
+                slot.damage = Damage(str(problem))
             slot.close(reason=str(problem) if isinstance(problem, SyncServerError) else "")
             raise
         finally:

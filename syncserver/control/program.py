@@ -16,11 +16,13 @@ from syncserver.control import (
     accounts,
     audit_trail,
     backups,
+    check,
     deploying,
     exporting,
     importing,
     journal,
     keys,
+    maintenance,
     media,
     process,
     shell,
@@ -67,6 +69,7 @@ COMMANDS: Final = (
     process.status,
     process.debug,
     deploying.deploy_files,
+    check.check,
 )
 
 # The exit codes of what is no CommandFailed, which brings its own.
@@ -117,6 +120,7 @@ def build_program() -> typer.Typer:
     for group in (exporting.program, importing.program, shell.program):
         program.add_typer(group)
     program.add_typer(media.program, name="media")
+    program.add_typer(maintenance.program, name="maintenance")
     program.add_typer(tokens.program, name="token")
     return program
 

@@ -3,7 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from syncserver.errands import backup_errands, media_errands, monitoring_errands, workshops
+from syncserver.errands import (
+    backup_errands,
+    check_errands,
+    media_errands,
+    monitoring_errands,
+    workshops,
+)
 from syncserver.errands.errand import ErrandFailed, Progress, Talk
 from syncserver.services import Services
 
@@ -17,6 +23,7 @@ ERRANDS: Final[dict[str, Errand]] = {
     "backups": backup_errands.snapshots,
     "restore": backup_errands.restore,
     "restore-drill": backup_errands.drill,
+    "check": check_errands.check,
     "media-check": media_errands.check,
     "media-trash": media_errands.trash,
     "media-restore": media_errands.restore,

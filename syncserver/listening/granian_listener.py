@@ -29,6 +29,10 @@ _new_scheduler: Final[Any] = _new_cbscheduler
 _loop: Final[list[Any]] = []
 # Threads that only move bytes; each waits for a body or for a client that reads slowly.
 RUNTIME_BLOCKING_THREADS: Final = 512
+# Connections that are open beside those with a request, of which Granian counts both: clients keep
+# theirs for the next one. With the collections that are open this stays below the 1,024 files that
+# a process may have open by default.
+RESTING_CONNECTIONS: Final = 512
 IDLE_THREAD_SECONDS: Final = 30
 PANIC: Final = "PanicException"
 
@@ -55,7 +59,7 @@ class GranianListener:
             blocking_threads=RUNTIME_BLOCKING_THREADS,
             py_threads=threads,
             py_threads_idle_timeout=IDLE_THREAD_SECONDS,
-            backpressure=threads,
+            backpressure=threads + RESTING_CONNECTIONS,
             http_mode=str(HTTPModes.http1),
             **_tls_arguments(tls),
             metrics=(None, None),

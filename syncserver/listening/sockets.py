@@ -19,6 +19,18 @@ from syncserver.settings import ServerSettings, Settings
 # Connections that the kernel holds while all threads work; Linux cuts it at net.core.somaxconn.
 BACKLOG: Final = 2048
 ALL_IPV6: Final = "::"
+# Each connection inherits these. After a minute of silence the system asks, and after four questions
+# without an answer, 15 seconds apart, the connection is broken, and so is one that has not taken our
+# answer for two minutes: a phone that lost its network says no goodbye.
+CONNECTION_OPTIONS: Final = (
+    # The small answers of a sync go out at once.
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 120_000),
+)
 UNIX_PREFIX: Final = "unix:"
 USUAL_PORTS: Final = {"http": 80, "https": 443}
 PROBE_SECONDS: Final = 1.0
@@ -117,8 +129,8 @@ def _tcp_socket(host: str, port: int, *, with_ipv4: bool) -> socket.socket:
 def _bind(opened: socket.socket, address: object, *, with_ipv4: bool) -> None:
     # Connections that are still fading away are no obstacle.
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Inherited by each connection: the small answers of a sync go out at once.
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for option in CONNECTION_OPTIONS:
+        opened.setsockopt(*option)
     if opened.family == socket.AF_INET6:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not with_ipv4))
     opened.bind(address)  # type: ignore[arg-type] # what getaddrinfo gave

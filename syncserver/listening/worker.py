@@ -49,6 +49,7 @@ class Worker:
         """Serve until SIGTERM or the supervisor's end, answer what is in progress, close all."""
         share_memory_among_threads()
         services = services_for(self.settings)
+        services.admission.fit_to(self.options.threads)
         services.start()
         try:
             threading.Thread(target=self._end_with_supervisor, daemon=True).start()

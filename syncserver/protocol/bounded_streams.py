@@ -1,7 +1,7 @@
 """Read request bodies part by part: limits are checked while data flows, never after."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 import zstandard
@@ -28,16 +28,25 @@ class ByteSource(Protocol):
 
 
 class CountingSource:
-    """A source that counts what was read from it, and tells since when a read waits."""
+    """A source that counts what was read from it, and tells since when a read waits.
 
-    def __init__(self, source: ByteSource) -> None:
+    It calls `before_reading` once, before the first read.
+    """
+
+    def __init__(
+        self, source: ByteSource, before_reading: Callable[[], None] | None = None
+    ) -> None:
         self._source = source
+        self._before_reading = before_reading
         self._ended = False
         self.bytes_read = 0
         self.waiting_since: float | None = None
 
     def read(self, size: int = PART_SIZE) -> bytes:
-        """Return up to `size` bytes, none at the end."""
+        """Return up to `size` bytes, none at the end. Raises what `before_reading` does."""
+        if self._before_reading is not None:
+            self._before_reading()
+            self._before_reading = None
         self.waiting_since = time.monotonic()
         part = self._source.read(size)
         self.waiting_since = None

@@ -91,7 +91,7 @@ class Call:
 
     def body_parts(self, limit: int) -> Iterator[bytes]:
         """Yield the body as it comes. Raises BodyTooLarge beyond `limit` bytes, BadRequest."""
-        source = self.context.body = body_source(self.request)
+        source = body_source(self.request, self.context)
         while part := source.read():
             if source.bytes_read > limit:
                 raise BodyTooLarge("The request is too large.", cause=f"more than {limit} bytes")

@@ -63,7 +63,7 @@ def guarded_view(
     proxies: TrustedProxies,
     answer: Callable[[Request, RequestContext], Response],
 ) -> View:
-    """Return a view that checks the host, answers problems as such, and lets allowed pages read.
+    """Return a view that checks host and maintenance, answers problems as such, and lets allowed pages read.
 
     For apps whose paths are not those of `Operation`s, too.
     """
@@ -71,6 +71,7 @@ def guarded_view(
     def view(request: Request, context: RequestContext) -> Response:
         try:
             check_host(services.settings, proxies, request)
+            services.maintenance.check()
             response = answer(request, context)
         except Exception as error:
             response = problem_response(_problem(error), context)

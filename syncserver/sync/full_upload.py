@@ -78,6 +78,8 @@ def _keep_stored(lease: Lease, candidate: Candidate, backups_keep: int, reason: 
 
 def _stored_holdings(lease: Lease) -> Holdings | None:
     """Return what the stored collection holds, None when it is too damaged to tell."""
+    if lease.is_damaged:
+        return None
     try:
         collection: LibankiCollection = lease.collection
         return holdings(collection)

@@ -24,6 +24,11 @@ OLD_TIMEZONE_TEXT: Final = (
     "Your collection uses the new handling of time zones, which this version of Anki does not"
     " know. Please update Anki on this device."
 )
+DAMAGED_TEXT: Final = (
+    "The copy of your collection on the server is damaged. Nothing on this device is lost."
+    " Choose Upload if this device has your newest cards; otherwise sync first with the one that has."
+    " Downloading is not possible before that. Or ask whoever runs the server to restore a backup."
+)
 
 
 def meta(request: MetaRequest, committed: CommittedState, media_usn: int) -> dict[str, Any]:
@@ -31,8 +36,7 @@ def meta(request: MetaRequest, committed: CommittedState, media_usn: int) -> dic
 
     Raises ClientTooOld for versions of the protocol that we do not speak.
     """
-    if not OLDEST_VERSION <= request.v <= NEWEST_VERSION:
-        raise ClientTooOld("This server speaks versions 8 to 11 of the sync protocol.")
+    _check_version(request)
     refusal = _refusal(request.v, committed)
     return {
         "mod": committed.modified,
@@ -44,6 +48,44 @@ def meta(request: MetaRequest, committed: CommittedState, media_usn: int) -> dic
         "hostNum": 0,
         "empty": committed.empty,
         "media_usn": media_usn,
+    }
+
+
+def damaged_meta(request: MetaRequest, media_usn: int, *, empty: bool) -> dict[str, Any]:
+    """Answer `meta` for a stored collection that cannot be read, so that a person can upload.
+
+    No device has these times, so each of them asks for a full sync, and its person for a direction.
+    Unless the file holds nothing, it does not count as `empty`: a device that holds nothing either
+    must not put that in its place. Raises ClientTooOld.
+    """
+    _check_version(request)
+    now = time.time_ns() // 1_000_000
+    return {
+        "mod": now,
+        "scm": now,
+        "usn": 0,
+        "ts": now // 1000,
+        "msg": DAMAGED_TEXT,
+        "cont": True,
+        "hostNum": 0,
+        "empty": empty,
+        "media_usn": media_usn,
+    }
+
+
+def _check_version(request: MetaRequest) -> None:
+    if not OLDEST_VERSION <= request.v <= NEWEST_VERSION:
+        raise ClientTooOld("This server speaks versions 8 to 11 of the sync protocol.")
+
+
+def refused_meta(text: str) -> dict[str, Any]:
+    """Answer `meta` with a text that people see, after which the client stops."""
+    return {
+        **dict.fromkeys(("mod", "scm", "usn", "hostNum", "media_usn"), 0),
+        "ts": int(time.time()),
+        "msg": text,
+        "cont": False,
+        "empty": False,
     }
 
 

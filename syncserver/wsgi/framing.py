@@ -46,7 +46,7 @@ def read_framing(request: Request, context: RequestContext, limits: FormLimits) 
     The body of version 11 is not read yet; a form has to be. Raises BadRequest for a broken header
     or form, BodyTooLarge, BodyMissing, DiskFull.
     """
-    source = context.body = body_source(request)
+    source = body_source(request, context)
     framed = _read(request, source, limits)
     if framed.client:
         context.bind(client=framed.client)

@@ -16,6 +16,7 @@ from syncserver.protocol.response_framing import FramedReply, frame_bytes, frame
 from syncserver.services import Services
 from syncserver.wsgi.call import Call
 from syncserver.wsgi.framing import FormLimits, Incoming, read_framing
+from syncserver.wsgi.in_words import EXPLAINED, without_words, words
 from syncserver.wsgi.media_methods import METHODS, NAMES_REQUEST
 from syncserver.wsgi.request_chain import RequestContext, View
 from syncserver.wsgi.sync_endpoint import to_response
@@ -56,7 +57,13 @@ def _incoming(services: Services, request: Request, context: RequestContext, nam
 def _answer(call: Call, name: str) -> object:
     """Return a zip, or the answer in the wrapping that all other media methods have."""
     try:
+        call.services.maintenance.check()
         answer = METHODS[name](call)
+    except EXPLAINED as refusal:
+        if name == "downloadFiles":  # its answer is a zip
+            raise without_words(refusal) from None
+        call.context.note_refusal(refusal)
+        return {"data": None, "err": words(refusal)}
     except MediaRefused as refusal:
         log.warning(events.MEDIA_REFUSED, reason=refusal.public_text, cause=refusal.cause)
         return {"data": None, "err": refusal.public_text}

@@ -1,6 +1,6 @@
 """Find a request's body, and notice when a proxy has dropped it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import structlog
@@ -9,6 +9,7 @@ from webob import Request
 from syncserver import events
 from syncserver.errors import BadRequest, BodyMissing
 from syncserver.protocol.bounded_streams import CountingSource, LengthLimitedSource
+from syncserver.wsgi.request_chain import Environ, RequestContext
 
 # Clients send their bodies in chunks. A server or proxy that does not understand that passes the
 # request on without any body: the commonest cause of failed set-ups.
@@ -21,21 +22,25 @@ BODY_MISSING_TEXT: Final = (
 log = structlog.get_logger()
 
 
-def body_source(request: Request) -> CountingSource:
-    """Return the request's body as it was sent.
+def body_source(request: Request, context: RequestContext) -> CountingSource:
+    """Return the request's body as it was sent, which counts for whoever sends it.
 
     A WSGI server that says `wsgi.input_terminated` has undone the chunks and ends the input by
     itself; behind any other only Content-Length says where the body ends. Raises BadRequest for a
     Content-Length that is no number.
     """
-    environ = request.environ
+    context.body = _source(request.environ, context.reads_body)
+    return context.body
+
+
+def _source(environ: Environ, before_reading: Callable[[], None]) -> CountingSource:
     source = environ["wsgi.input"]
     if environ.get("wsgi.input_terminated"):
-        return CountingSource(source)
+        return CountingSource(source, before_reading)
     length = environ.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal():
         raise BadRequest("The Content-Length is not a number.", cause=f"it is {length!r:.40}")
-    return CountingSource(LengthLimitedSource(source, int(length)))
+    return CountingSource(LengthLimitedSource(source, int(length)), before_reading)
 
 
 def noticing_no_body(parts: Iterator[bytes], source: CountingSource) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """The chain of policies around every view, once and in order.
 
-request id → client address → the view (limits, framing, authentication, lease, step) → mapping of
-errors → one log line. A view takes a request and a context and returns a response, or raises one
+request id → client address → room on the server → the view (limits, framing, authentication, lease,
+step) → mapping of errors → one log line. A view takes a request and a context and returns a response, or raises one
 of the classes of `errors`; only here does a class become a status line.
 """
 
@@ -18,7 +18,8 @@ import structlog
 from webob import Request, Response
 
 from syncserver import events, metrics
-from syncserver.errors import NotFound, SyncServerError
+from syncserver.errors import NotFound, SyncServerError, TooManyAtOnce
+from syncserver.limits.admission import Admission, Visit
 from syncserver.protocol.bounded_streams import CountingSource
 from syncserver.sync_record import Tally
 from syncserver.wsgi.client_address import TrustedProxies
@@ -50,6 +51,27 @@ class RequestContext:
     # whether the whole answer was taken.
     tally: Tally | None = None
     when_over: Callable[[bool], None] | None = None
+    # What the request holds of the limits; None for what is always answered.
+    visit: Visit | None = None
+    # Whether the rest of a body is read before it is answered.
+    hears_out: bool = True
+
+    def reads_body(self) -> None:
+        """Count for the address, unless it is known for whom. Raises TooManyAtOnce."""
+        if self.visit is not None:
+            self.visit.reads_body(self.address)
+
+    def is_of(self, user_id: int) -> None:
+        """Count for a user. Raises TooManyAtOnce, RateExceeded."""
+        if self.visit is not None:
+            self.visit.is_of(user_id)
+
+    def note_refusal(self, refusal: SyncServerError) -> None:
+        """Log why; hang up on what is too much, unless there is room for hearing it out."""
+        if refusal.cause:
+            self.bind(cause=refusal.cause)
+        if isinstance(refusal, TooManyAtOnce) and self.hears_out:
+            self.hears_out = self.visit is not None and self.visit.is_heard_out()
 
     def bind(self, **fields: object) -> None:
         """Add fields to this request's log lines."""
@@ -62,9 +84,13 @@ View = Callable[[Request, RequestContext], Response]
 class RequestChain:
     """A WSGI app: the policies around one view."""
 
-    def __init__(self, view: View, proxies: TrustedProxies) -> None:
+    def __init__(
+        self, view: View, proxies: TrustedProxies, admission: Admission | None = None
+    ) -> None:
+        """Without `admission` every request is let in, however many there are."""
         self._view = view
         self._proxies = proxies
+        self._admission = admission
 
     @cached_property
     def _log(self) -> Any:
@@ -84,9 +110,10 @@ class RequestChain:
         line = _LogLine(self._log, request, response.status_int, context, started)
         if isinstance(response.app_iter, list):
             line.write(response.content_length or 0)
+            _leave(context)
         else:
             length = response.content_length  # webob forgets it with the body that it belongs to
-            response.app_iter = _logged_when_sent(response.app_iter, line)
+            response.app_iter = _Sending(response.app_iter, line)
             response.content_length = length
         parts: Iterable[bytes] = response(environ, start_response)
         return parts
@@ -94,10 +121,11 @@ class RequestChain:
     def _respond(self, request: Request, context: RequestContext) -> Response:
         try:
             _check_path(request)
+            if self._admission is not None:
+                context.visit = self._admission.enter()
             return self._view(request, context)
         except SyncServerError as refusal:
-            if refusal.cause:
-                context.bind(cause=refusal.cause)
+            context.note_refusal(refusal)
             return _refusal(refusal)
         except Exception:
             log.exception(events.REQUEST_FAILED)
@@ -149,17 +177,59 @@ def _path_bytes(request: Request) -> bytes:
     return path.encode("latin-1")  # WSGI hands paths over as Latin-1 whatever was sent
 
 
-def _logged_when_sent(parts: Iterable[bytes], line: _LogLine) -> Iterator[bytes]:
-    """Yield the parts of a streamed body; the line is written when they end or are given up."""
-    bytes_out = 0
-    complete = False
-    try:
-        for part in parts:
-            bytes_out += len(part)
-            yield part
-        complete = True
-    finally:
-        line.write(bytes_out, complete=complete)
+class _Sending:
+    """The parts of a streamed body; at its end, or when it is given up, the line is written.
+
+    No generator: one that was never begun does nothing when it is closed.
+    """
+
+    def __init__(self, parts: Iterable[bytes], line: _LogLine) -> None:
+        self._parts = parts
+        self._iterator = iter(parts)
+        self._line = line
+        self._bytes_out = 0
+        self._complete = False
+        self._is_over = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            part = next(self._iterator)
+        except StopIteration:
+            self._complete = True
+            self._end()
+            raise
+        except BaseException:
+            self._end()
+            raise
+        self._bytes_out += len(part)
+        return part
+
+    def close(self) -> None:
+        """Give the body up, or note that all of it was taken."""
+        try:
+            close = getattr(self._parts, "close", None)
+            if close is not None:
+                close()
+        finally:
+            self._end()
+
+    def __del__(self) -> None:
+        # A server that loses the connection may forget to close.
+        self.close()
+
+    def _end(self) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._line.write(self._bytes_out, complete=self._complete)
+            _leave(self._line.context)
+
+
+def _leave(context: RequestContext) -> None:
+    if context.visit is not None:
+        context.visit.leave()
 
 
 def _drain(context: RequestContext) -> None:
@@ -167,7 +237,7 @@ def _drain(context: RequestContext) -> None:
 
     Its system would report a broken connection instead of the refusal.
     """
-    if context.body is not None:
+    if context.body is not None and context.hears_out:
         with suppress(Exception):  # a connection that is gone needs no answer
             context.body.drain(DRAINED_BYTES)
 

@@ -7,20 +7,24 @@ import structlog
 from webob import Request, Response
 
 from syncserver import events, metrics
-from syncserver.errors import MethodNotAllowed, NotFound, UploadRefused
+from syncserver.errors import MethodNotAllowed, NotFound, SyncServerError, UploadRefused
 from syncserver.protocol import messages
 from syncserver.protocol.bounded_streams import COMPRESSION_OVERHEAD
 from syncserver.protocol.response_framing import FramedReply, frame_bytes, frame_file
 from syncserver.services import Services
 from syncserver.settings import Settings
+from syncserver.sync.meta import refused_meta
 from syncserver.wsgi.call import Call
 from syncserver.wsgi.framing import FormLimits, read_framing
+from syncserver.wsgi.in_words import EXPLAINED, without_words, words
 from syncserver.wsgi.request_chain import RequestContext, View
 from syncserver.wsgi.sync_methods import (
     METHODS,
+    STEPS_OF_A_SYNC,
     Answer,
     Method,
     file_size,
+    meta,
     problems_in_words,
     upload,
 )
@@ -54,12 +58,25 @@ def _answer(
         with problems_in_words(services.settings) if method is upload else nullcontext():
             incoming = read_framing(request, context, _form_limits(services.settings))
             compressed = incoming.framed.version_11
+            services.maintenance.check(goes_on=method in STEPS_OF_A_SYNC)
             answer = method(Call(services, context, incoming))
+    except EXPLAINED as refusal:
+        answer = _in_words(refusal, method)
+        context.note_refusal(refusal)
     except UploadRefused as refusal:
         metrics.FULL_UPLOADS["refused"].inc()
         log.warning(events.UPLOAD_REFUSED, reason=refusal.public_text, cause=refusal.cause)
         answer = refusal.public_text.encode()
     return to_response(_framed(answer, compressed=compressed))
+
+
+def _in_words(refusal: SyncServerError, method: Method) -> Answer:
+    """Return the answer that tells people why; raises ServerBusy where there is none."""
+    if method is meta:
+        return refused_meta(words(refusal))
+    if method is upload:
+        return words(refusal).encode()
+    raise without_words(refusal)
 
 
 def _form_limits(settings: Settings) -> FormLimits:

@@ -13,6 +13,7 @@ import structlog
 
 from syncserver import events, metrics
 from syncserver.collections.folders import UserFolder
+from syncserver.collections.libanki import CollectionDamaged
 from syncserver.errors import (
     BodyMissing,
     BodyTooLarge,
@@ -32,6 +33,15 @@ from syncserver.wsgi.call import SMALL_REQUEST, Call
 from syncserver.wsgi.journaling import in_journal, refusals_in_journal
 
 UPLOAD_ACCEPTED: Final = b"OK"
+
+DAMAGED_TEXT: Final = (
+    "Your collection on this server is damaged and cannot be downloaded. Upload it from a device"
+    " that has it, or ask whoever runs the server to restore a backup."
+)
+DAMAGED_REMEDY: Final = (
+    "restore a backup of this user (see 'A damaged collection' in docs/operations.md), or let the"
+    " user upload from a good device; the damaged file is then kept in backups/. Check the disk."
+)
 
 Answer = bytes | BinaryIO | object
 
@@ -54,8 +64,26 @@ def meta(call: Call) -> Answer:
     device = call.device()
     request = call.message(messages.MetaRequest, SMALL_REQUEST)
     told_to = call.anybody(device)
-    committed = call.services.collections.committed(device.user.folder, told_to)
-    return meta_step.meta(request, committed, _media_usn(call, device.user.folder))
+    folder = device.user.folder
+    try:
+        committed = call.services.collections.committed(folder, told_to)
+    except CollectionDamaged as problem:
+        _log_damage(problem)
+        holds_nothing = _holds_nothing(_user_folder(call, folder))
+        return meta_step.damaged_meta(request, _media_usn(call, folder), empty=holds_nothing)
+    return meta_step.meta(request, committed, _media_usn(call, folder))
+
+
+def _log_damage(problem: CollectionDamaged) -> None:
+    log.error(events.COLLECTION_DAMAGED, problem=str(problem), remedy=DAMAGED_REMEDY)
+
+
+def _holds_nothing(folder: UserFolder) -> bool:
+    return folder.collection.stat().st_size == 0
+
+
+def _user_folder(call: Call, folder: str) -> UserFolder:
+    return UserFolder(call.services.settings.users_folder / folder)
 
 
 def _media_usn(call: Call, folder: str) -> int:
@@ -155,7 +183,7 @@ def upload(call: Call) -> Answer:
     """Replace the stored collection by the client's."""
     device = call.device()
     settings = call.services.settings
-    folder = UserFolder(settings.users_folder / device.user.folder)
+    folder = _user_folder(call, device.user.folder)
     caller = call.anybody(device)
     body = call.incoming.parts(settings.max_collection_bytes)
     with (
@@ -176,13 +204,23 @@ def download(call: Call) -> Answer:
     caller = call.anybody(device)
     with (
         in_journal(call, caller, Kind.DOWNLOAD),
+        _damage_said(),
         call.services.collections.lease(device.user.folder, caller) as lease,
     ):
         copy = full_download.copy_for_download(lease)
     if call.incoming.framed.version_11:
         return copy
-    folder = UserFolder(call.services.settings.users_folder / device.user.folder)
-    return full_download.as_schema_11(copy, folder)
+    return full_download.as_schema_11(copy, _user_folder(call, device.user.folder))
+
+
+@contextmanager
+def _damage_said() -> Iterator[None]:
+    """Refuse a download of what is damaged; at `meta` people were told why."""
+    try:
+        yield
+    except CollectionDamaged as problem:
+        _log_damage(problem)
+        raise ServerBusy(DAMAGED_TEXT, cause=str(problem)) from None
 
 
 def file_size(file: BinaryIO) -> int:
@@ -220,3 +258,8 @@ METHODS: Final[dict[str, Method]] = {
     "upload": upload,
     "download": download,
 }
+
+# What only works within a sync that `start` has begun.
+STEPS_OF_A_SYNC: Final = frozenset(
+    {apply_graves, apply_changes, chunk, apply_chunk, sanity_check, finish_sync, abort}
+)

@@ -7,6 +7,7 @@ from webob import Request, Response
 
 from syncserver import __version__
 from syncserver.errors import MethodNotAllowed, NotFound
+from syncserver.maintenance import Maintenance
 from syncserver.services import Services
 from syncserver.settings import Settings
 from syncserver.wsgi.client_address import TrustedProxies
@@ -30,7 +31,7 @@ code {{ background: #eee; color: #111; padding: .15rem .35rem; border-radius: .2
 </style>
 </head>
 <body>
-<h1>{name}</h1>
+<h1>{name}</h1>{notice}
 <p>This is an Anki sync server (syncserver {version}). Enter its address in Anki on each of your
 devices, then sync with the name and password that you got from whoever runs this server.</p>
 <p>The address is <code>{url}</code></p>
@@ -57,13 +58,18 @@ devices, then sync with the name and password that you got from whoever runs thi
 """
 
 
-def setup_page(settings: Settings, proxies: TrustedProxies, mounted_at: str = "") -> View:
+def setup_page(
+    settings: Settings, proxies: TrustedProxies, maintenance: Maintenance, mounted_at: str = ""
+) -> View:
     """Return the view of the set-up page for an app that is mounted at `mounted_at`."""
 
     def view(request: Request, _context: RequestContext) -> Response:
         url = _with_slash(settings.public_url) or proxies.base_url(request, mounted_at)
         html = TEMPLATE.format(
-            name=escape(settings.server_name), version=escape(__version__), url=escape(url)
+            name=escape(settings.server_name),
+            version=escape(__version__),
+            url=escape(url),
+            notice=_notice(maintenance),
         )
         response = Response(status=200, text=html, content_type="text/html", charset="utf-8")
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
@@ -76,7 +82,7 @@ def setup_page(settings: Settings, proxies: TrustedProxies, mounted_at: str = ""
 
 def pages_view(services: Services, proxies: TrustedProxies) -> View:
     """Return the view of all that is no method: the page, /health, /ready and /metrics."""
-    page = setup_page(services.settings, proxies)
+    page = setup_page(services.settings, proxies, services.maintenance)
     looking_in = {"/metrics": metrics_view(services), "/ready": ready_view(services)}
 
     def view(request: Request, context: RequestContext) -> Response:
@@ -96,6 +102,15 @@ def pages_view(services: Services, proxies: TrustedProxies) -> View:
         return page(request, context)
 
     return view
+
+
+def _notice(maintenance: Maintenance) -> str:
+    """Return what the page says of maintenance; nothing when there is none."""
+    notice = maintenance.notice()
+    if notice is None:
+        return ""
+    until = f" (until {notice.until:%Y-%m-%d %H:%M} UTC)" if notice.until else ""
+    return f'\n<p role="alert"><strong>Maintenance{until}:</strong> {escape(notice.message)}</p>'
 
 
 def _wants_html(request: Request) -> bool:

@@ -1,0 +1,167 @@
+"""The errand of `ctl.py check`: each user's collection, media and backups, without ending a sync."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from syncserver.collections import atomic_files
+from syncserver.collections.folders import UserFolder
+from syncserver.collections.libanki import CollectionDamaged
+from syncserver.errands.errand import Progress
+from syncserver.errors import DiskFull, ServerBusy, SyncConflict
+from syncserver.media.check import Findings, check_media
+from syncserver.media.index import IndexUnusable
+from syncserver.media.library import Library
+from syncserver.services import Services
+from syncserver.sync.collection_check import (
+    RESTORE,
+    Problem,
+    problems_of_copy,
+    unreadable_backup,
+)
+
+# Of each user: the collection, the media, the newest backup.
+STEPS: Final = 3
+LATER: Final = "check again later"
+MAKE_ROOM: Final = "make room on the disk; a copy of each collection is needed to check it"
+MEDIA_REMEDIES: Final = {
+    "missing": "ctl.py media check {user} --fix, after which devices that have them send them again",
+    "wrong_content": "ctl.py media check {user} --fix; check the disk",
+    "stray": "ctl.py media check {user} --fix, which takes them in",
+    "wrong_totals": "ctl.py media check {user} --fix",
+}
+MEDIA_WORDS: Final = {
+    "missing": "files are missing",
+    "wrong_content": "files are damaged",
+    "stray": "files are not in the index",
+}
+
+
+def check(
+    services: Services, arguments: Mapping[str, Any], progress: Progress
+) -> dict[str, list[dict[str, str]]]:
+    """Check what each of `folders` holds; return the problems of each.
+
+    `quick` reads no file from its beginning to its end. Never takes a sync over.
+    """
+    folders, quick = arguments["folders"], arguments["quick"]
+    found = {}
+    for number, folder in enumerate(folders):
+        problems: list[Problem] = []
+        for step, part in enumerate((_collection, _media, _backup)):
+            progress(number * STEPS + step, len(folders) * STEPS)
+            problems += part(services, folder, quick=quick)
+        found[folder] = [asdict(problem) for problem in problems]
+    progress(len(folders) * STEPS, len(folders) * STEPS)
+    return found
+
+
+def _collection(services: Services, folder: str, *, quick: bool) -> list[Problem]:
+    user = UserFolder(services.settings.users_folder / folder)
+    if not user.collection.exists():
+        return []
+    try:
+        if quick:
+            services.collections.committed(folder)
+            return []
+        return _problems(services, user)
+    except CollectionDamaged as problem:
+        return [Problem("error", f"cannot be opened: {problem}", RESTORE)]
+    except SyncConflict:
+        return [Problem("warning", "not checked: a device is syncing", LATER)]
+    except DiskFull:
+        return [Problem("error", "not checked: no room for a copy", MAKE_ROOM)]
+
+
+def _problems(services: Services, user: UserFolder) -> list[Problem]:
+    """Read the whole collection, in a copy that is made between two syncs."""
+    with _private_folder(user) as private:
+        copy = private / user.collection.name
+        with services.collections.borrow(user.path.name) as lease:
+            lease.close_collection()
+            _copy_with_log(user.collection, copy)
+        problems = problems_of_copy(copy)
+    if any(problem.remedy == RESTORE for problem in problems):
+        # The user is told, too, at the next sync.
+        with services.collections.borrow(user.path.name) as lease:
+            lease.note_damage(problems[0].what)
+    return problems
+
+
+def _media(services: Services, folder: str, *, quick: bool) -> list[Problem]:
+    if not services.media.library(folder).has_index():
+        return []
+    try:
+        with services.media.owned(folder) as library:
+            found = _quick_look(library) if quick else check_media(library)
+    except IndexUnusable as problem:
+        remedy = (
+            "bring media.db back from a backup, or move it away and let a device send all again"
+        )
+        return [Problem("error", f"the index of the media cannot be used: {problem}", remedy)]
+    except ServerBusy:
+        return [Problem("warning", "media not checked: they are in use", LATER)]
+    return list(_media_problems(found))
+
+
+def _quick_look(library: Library) -> Findings:
+    """Return which files are missing or of another size, without reading them."""
+    found = Findings()
+    for entry in library.index.existing():
+        path = library.folder.files / entry.name
+        if not path.is_file():
+            found.missing.append(entry.name)
+        elif path.stat().st_size != entry.size:
+            found.wrong_content.append(entry.name)
+    found.wrong_totals = library.index.totals() != library.index.counted_totals()
+    return found
+
+
+def _media_problems(found: Findings) -> Iterator[Problem]:
+    for kind, words in MEDIA_WORDS.items():
+        names = getattr(found, kind)
+        if names:
+            what = f"{len(names)} media {words}, such as {names[0]!r}"
+            severity = "warning" if kind == "stray" else "error"
+            yield Problem(severity, what, MEDIA_REMEDIES[kind])
+    if found.wrong_totals:
+        yield Problem(
+            "error", "the totals of the media index are wrong", MEDIA_REMEDIES["wrong_totals"]
+        )
+
+
+def _backup(services: Services, folder: str, *, quick: bool) -> list[Problem]:
+    """Look whether the newest backup could be restored."""
+    user = UserFolder(services.settings.users_folder / folder)
+    backups = sorted(user.backups.glob("*.anki2")) if not quick else []
+    if not backups or backups[-1].with_name(f"{backups[-1].name}-wal").exists():
+        return []  # one with a log was too damaged to be closed, and was kept for that
+    try:
+        with _private_folder(user) as private:
+            copy = private / backups[-1].name
+            atomic_files.copy(backups[-1], copy)
+            problem = unreadable_backup(copy)
+    except DiskFull:
+        return [Problem("error", "newest backup not checked: no room for a copy", MAKE_ROOM)]
+    if problem is None:
+        return []
+    remedy = "use an older one if you need to restore; check the disk"
+    return [Problem("warning", f"the newest backup ({backups[-1].name}): {problem}", remedy)]
+
+
+@contextmanager
+def _private_folder(user: UserFolder) -> Iterator[Path]:
+    user.prepare()
+    with tempfile.TemporaryDirectory(dir=user.temporary) as folder:
+        yield Path(folder)
+
+
+def _copy_with_log(collection: Path, copy: Path) -> None:
+    """Copy a closed collection; a log that lies beside it is what a crash has left."""
+    atomic_files.copy(collection, copy)
+    log = collection.with_name(f"{collection.name}-wal")
+    if log.exists():
+        atomic_files.copy(log, copy.with_name(f"{copy.name}-wal"))

@@ -1,0 +1,1 @@
+"""How much anybody may ask for: at once, and within a while."""
