@@ -12,6 +12,7 @@ from syncserver.accounts.passwords import BadPassword
 from syncserver.accounts.users import BadUserName, UnknownUser, UserExists
 from syncserver.collections.data_root_lock import DataRootInUse
 from syncserver.control import accounts, keys, media, process, tokens
+from syncserver.control.doctor.command import doctor
 from syncserver.control.output import (
     FAILED,
     NO_SUCH_USER,
@@ -42,6 +43,7 @@ COMMANDS: Final = (
     process.restart,
     process.status,
     process.debug,
+    doctor,
 )
 
 # The exit codes of what is no CommandFailed, which brings its own.
