@@ -3,11 +3,13 @@
 Nothing is followed, retried, decompressed or kept alive: what stands between is to be seen.
 """
 
+import gzip
 import http.client
 import json
 import socket
 import ssl
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -58,8 +60,12 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The body as text."""
-        return self.body.decode("utf-8", "replace").strip()
+        """The body as text, also of those who compress what nobody asked them to."""
+        body = self.body
+        if self.headers.get("Content-Encoding") == "gzip":
+            with suppress(OSError, EOFError, zlib.error):
+                body = gzip.decompress(body)
+        return body.decode("utf-8", "replace").strip()
 
     @property
     def program(self) -> str:
@@ -70,7 +76,7 @@ class Reply:
     @property
     def is_page(self) -> bool:
         """Whether it is a web page, which our server never answers to a client."""
-        return self.body.lstrip()[:1] == b"<"
+        return self.text.startswith("<")
 
 
 @dataclass(frozen=True, slots=True)
