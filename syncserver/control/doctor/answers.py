@@ -8,15 +8,19 @@ from urllib.parse import urljoin, urlsplit
 from syncserver.control.doctor import directives
 from syncserver.control.doctor.address import Address
 from syncserver.control.doctor.directives import Directives, for_program
+from syncserver.control.doctor.encryption import (
+    client_certificate_demanded,
+    wants_client_certificate,
+)
 from syncserver.control.doctor.exchange import NoAnswer, Reply
 from syncserver.control.doctor.findings import Finding, failed
 
 MOST_SHOWN: Final = 200
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 GATEWAY: Final = {
-    502: "a proxy answers, but cannot reach the sync server behind it (HTTP 502)",
-    503: "a proxy answers that the service is not available (HTTP 503)",
-    504: "a proxy waited for the sync server in vain (HTTP 504)",
+    502: "A proxy answers, but cannot reach the sync server behind it (HTTP 502)",
+    503: "A proxy answers that the service is not available (HTTP 503)",
+    504: "A proxy waited for the sync server in vain (HTTP 504)",
 }
 CHECK_THE_PATH: Final = (
     "Check the port and the path: a server in a folder of a website has that folder in its address."
@@ -34,6 +38,8 @@ def explain_no_answer(problem: NoAnswer, address: Address) -> Finding:
             for_program(directives.UPSTREAM),
         )
     if isinstance(error, ssl.SSLError):
+        if wants_client_certificate(error):
+            return client_certificate_demanded()
         return failed(f"The encrypted connection broke ({error.reason or error}).", "Try again.")
     what = f"The connection ended without an answer after {problem.seconds:.1f} seconds."
     if isinstance(error, http.client.BadStatusLine) and not address.encrypted:
@@ -49,11 +55,8 @@ def explain_answer(reply: Reply, asked: str, address: Address) -> Finding:
     """Say what a status means that our server would not have answered to the path `asked`."""
     if reply.status in REDIRECTS:
         return _redirect(reply, asked, address)
-    if reply.status == 400 and "https" in reply.text.lower():
-        return failed(
-            "This port wants an encrypted connection (HTTP 400).",
-            f"Enter {address.url.replace('http://', 'https://', 1)}",
-        )
+    if reply.status == 400 and (found := _wrong_encryption(reply, address)):
+        return found
     if reply.status in (401, 403, 407):
         return _problem(
             f"Something in front of the server lets nobody pass (HTTP {reply.status}).",
@@ -73,6 +76,17 @@ def explain_answer(reply: Reply, asked: str, address: Address) -> Finding:
     )
 
 
+def _wrong_encryption(reply: Reply, address: Address) -> Finding | None:
+    if "SSL certificate was sent" in reply.text:
+        return client_certificate_demanded()
+    if "https" not in reply.text.lower():
+        return None
+    return failed(
+        "This port wants an encrypted connection (HTTP 400).",
+        f"Enter {address.url.replace('http://', 'https://', 1)}",
+    )
+
+
 def quoted(reply: Reply) -> str:
     """Return the first words of an answer that is a text, for the end of a sentence."""
     if reply.is_page or not reply.text:
@@ -84,7 +98,8 @@ def quoted(reply: Reply) -> str:
 def _redirect(reply: Reply, asked: str, address: Address) -> Finding:
     location = urljoin(f"{address.url}{asked}", reply.headers.get("Location", ""))
     target = urlsplit(location)
-    kind = "the same address with https://" if _only_scheme(target.scheme, address) else location
+    upgraded = (target.scheme, target.hostname) == ("https", address.host)
+    kind = "the same address with https://" if upgraded and not address.encrypted else location
     better = location[: -len(asked)] if asked and location.endswith(asked) else ""
     return _problem(
         f"Requests are sent on to {kind} (HTTP {reply.status}); a POST that follows becomes a GET"
@@ -93,10 +108,6 @@ def _redirect(reply: Reply, asked: str, address: Address) -> Finding:
         directives.REDIRECT,
         reply,
     )
-
-
-def _only_scheme(scheme: str, address: Address) -> bool:
-    return scheme == "https" and not address.encrypted
 
 
 def _nothing_here(reply: Reply) -> Finding:
@@ -124,7 +135,7 @@ def _server_error(reply: Reply) -> Finding:
         )
     if reply.status in GATEWAY:
         return _problem(
-            f"{GATEWAY[reply.status].capitalize()}.",
+            f"{GATEWAY[reply.status]}.",
             "Start the server (ctl.py start), and let the proxy call its host and port.",
             directives.UPSTREAM,
             reply,
@@ -154,11 +165,11 @@ def _known_refusal(reply: Reply) -> Finding | None:
             " [DEFAULT] say how many. Behind a proxy that is not in trusted_proxies, the failures of"
             " everybody count together.",
         )
-    if reply.status in (431, 494):
+    if reply.status in (431, 494) or "Header Or Cookie Too Large" in reply.text:
         return _problem(
-            f"The headers of a request are too large (HTTP {reply.status}).",
+            f"The headers of a request are too large for a proxy (HTTP {reply.status}).",
             "Allow headers of 8 kB.",
-            {"nginx": "large_client_header_buffers 4 16k;", "Apache": "LimitRequestFieldSize 8190"},
+            directives.HEADER_SIZE,
             reply,
         )
     return None

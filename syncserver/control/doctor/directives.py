@@ -35,6 +35,11 @@ HEADERS: Final[Directives] = {
     "Caddy": "no 'header_up -anki-sync'",
     "HAProxy": "no 'http-request del-header anki-sync'; tune.bufsize 16384 or more",
 }
+HEADER_SIZE: Final[Directives] = {
+    "nginx": "large_client_header_buffers 4 16k;",
+    "Apache": "LimitRequestFieldSize 8190",
+    "HAProxy": "tune.bufsize 16384",
+}
 ANSWER_HEADERS: Final[Directives] = {
     "nginx": "no proxy_hide_header anki-original-size;",
     "Apache": "no 'Header unset anki-original-size'",
@@ -122,6 +127,12 @@ TLS_VERSIONS: Final[Directives] = {
     "Apache": "SSLProtocol -all +TLSv1.2 +TLSv1.3",
     "Caddy": "tls { protocols tls1.2 tls1.3 }",
     "HAProxy": "ssl-min-ver TLSv1.2",
+}
+CLIENT_CERTIFICATE: Final[Directives] = {
+    "nginx": "ssl_verify_client off;",
+    "Apache": "SSLVerifyClient none",
+    "Caddy": "no client_auth in tls { … }",
+    "HAProxy": "verify none, not 'verify required', in bind",
 }
 HTTP_VERSIONS: Final[Directives] = {
     "nginx": "listen 443 ssl; answers HTTP/1.1 beside HTTP/2 by itself",

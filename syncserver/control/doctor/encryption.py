@@ -1,6 +1,7 @@
 """Encryption: would clients trust this server's TLS, and if not, what is wrong with it?"""
 
 import ssl
+import warnings
 from pathlib import Path
 from typing import Final
 
@@ -170,16 +171,27 @@ def _no_handshake(problem: ssl.SSLError, address: Address, endpoint: Endpoint) -
             "Allow HTTP/1.1 beside newer ones.",
             for_program(directives.HTTP_VERSIONS),
         )
-    if "CERTIFICATE_REQUIRED" in str(problem).upper():
-        return failed(
-            "The server asks for a client certificate.",
-            "Anki cannot show one: do not demand it where people sync.",
-        )
+    if wants_client_certificate(problem):
+        return client_certificate_demanded()
     plain = f"http://{address.host}:{address.port}{address.path}"
     return failed(
         "The address says https://, but what listens there does not answer with TLS"
         f" ({problem.reason or problem}).",
         f"Check the port; without a certificate the address is {plain}, for trying out at home.",
+    )
+
+
+def wants_client_certificate(problem: ssl.SSLError) -> bool:
+    """Tell whether the server has hung up because we showed no certificate of our own."""
+    return "CERTIFICATE_REQUIRED" in str(problem).upper()
+
+
+def client_certificate_demanded() -> Finding:
+    """Say that clients would have to show a certificate."""
+    return failed(
+        "The server demands a client certificate, which Anki cannot show.",
+        "Do not demand one where people sync.",
+        for_program(directives.CLIENT_CERTIFICATE),
     )
 
 
@@ -189,8 +201,10 @@ def _old_version(address: Address, endpoint: Endpoint) -> str:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     # To name it is all that is done with it: nothing is sent.
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
     try:
         with _shaken(address, endpoint, context) as tls:

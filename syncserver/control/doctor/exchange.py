@@ -89,7 +89,6 @@ class Request:
     body: bytes | Iterable[bytes] = b""
     most_bytes: int = READ_BYTES
     seconds: float = REQUEST_SECONDS
-    stall_seconds: float = STALL_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ class Route:
 def _exchange(connection: http.client.HTTPConnection, request: Request, started: float) -> Reply:
     sent_at = time.time()
     deadline = started + request.seconds
-    connection.sock.settimeout(request.stall_seconds)
+    connection.sock.settimeout(STALL_SECONDS)
     connection.putrequest(request.verb, request.path, skip_accept_encoding=True)
     for name, value in request.headers.items():
         connection.putheader(name, value)

@@ -91,7 +91,7 @@ def header_passes(route: Route) -> Finding:
         return well(f"The header {HEADER_NAME} passes.")
     if reply.status == 403 and reply.is_page:
         return _pages_of_a_proxy(reply)
-    if reply.status == 400:
+    if reply.status == 400 and not reply.is_page:
         return failed(
             f"The server does not get the header {HEADER_NAME}, or not as it was"
             f" sent{quoted(reply)}.",
