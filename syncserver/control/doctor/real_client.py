@@ -19,7 +19,7 @@ from anki.sync_pb2 import SyncAuth, SyncCollectionResponse
 
 MEDIA_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.05
-SOUND: Final = "doctor.txt"
+FILE_NAME: Final = "doctor.txt"
 FIRST_NOTE: Final = "the doctor's first card"
 SECOND_NOTE: Final = "the doctor's second card"
 
@@ -130,10 +130,10 @@ def try_everything(job: dict[str, Any], tell: Callable[[str, str], None]) -> Non
 
 
 def _exchange_media(first: Client, second: Client) -> None:
-    (first.media_folder() / SOUND).write_bytes(b"a file of the doctor's")
+    first.col.media.write_data(FILE_NAME, b"a file of the doctor's")
     if not first.sync_media() or not second.sync_media():
         raise Failed("syncing one small file took too long")
-    if not (second.media_folder() / SOUND).exists():
+    if not (second.media_folder() / FILE_NAME).exists():
         raise Failed("a media file did not reach the second device")
 
 
