@@ -29,6 +29,7 @@ from syncserver.control import (
     stats,
     tokens,
 )
+from syncserver.control.doctor.command import doctor
 from syncserver.control.output import (
     FAILED,
     NO_SUCH_USER,
@@ -70,6 +71,7 @@ COMMANDS: Final = (
     process.debug,
     deploying.deploy_files,
     check.check,
+    doctor,
 )
 
 # The exit codes of what is no CommandFailed, which brings its own.

@@ -57,11 +57,14 @@ class OurServer:
 
     def start(self) -> None:
         """Start it, also again after stop() or kill(), and return when it answers /health."""
-        command = [*_control("debug"), "--config", str(self.config)]
         self._process = ServerProcess(
-            command, port=self.port, log_file=self.log_file, environment=_environment()
+            self.command(), port=self.port, log_file=self.log_file, environment=_environment()
         )
         self._process.wait_until_healthy()
+
+    def command(self) -> list[str]:
+        """Return what is started."""
+        return [*_control("debug"), "--config", str(self.config)]
 
     def stop(self) -> int:
         """Ask it to end, as an operator does, and return its exit code."""

@@ -1,0 +1,43 @@
+"""A server for all set-ups, and a doctor who says what was found in them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.accounts import Account
+from tests.support.authority import Authority
+from tests.support.our_server import OurServer
+
+# Two devices wait for each other as long as this, which the test of time-outs waits out.
+OPTIONS = {"sync_wait": 5, "login_failures_per_account": 3}
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurServer]:
+    server = OurServer(tmp_path_factory.mktemp("server"), OPTIONS)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="package")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def account(server: OurServer) -> Account:
+    """An account with an empty collection."""
+    return server.new_account()
+
+
+@pytest.fixture
+def upstream(server: OurServer) -> str:
+    """The server's address as a proxy has it in its configuration, without a path."""
+    return server.url.rstrip("/")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder for a proxy, which does not exist yet."""
+    return tmp_path / "proxy"

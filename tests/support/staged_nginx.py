@@ -1,0 +1,106 @@
+"""A real nginx in front of a server, configured as well or as badly as a test wants it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.authority import Files
+from tests.support.processes import free_port
+
+PROGRAM = shutil.which("nginx") or "/usr/sbin/nginx"
+PATIENCE = 15.0
+
+CONFIGURATION = """\
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+{user}
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port}{ssl};
+        {certificate}
+        {rules}
+    }}
+}}
+"""
+# As docs/operations.md has it.
+RIGHT = """
+            proxy_http_version 1.1;
+            client_max_body_size 400m;
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+"""
+
+
+def passing_on(upstream: str, extra: str = "", *, path: str = "/") -> str:
+    """Return a location that passes everything below `path` on; `extra` comes last."""
+    return f"location {path} {{ proxy_pass {upstream};{RIGHT}{extra} }}"
+
+
+@contextmanager
+def nginx(folder: Path, rules: str, files: Files | None = None) -> Iterator[str]:
+    """Run nginx with the rules of one server; yield its address."""
+    if not Path(PROGRAM).exists():
+        if os.environ.get("CI"):
+            pytest.fail("nginx is not installed")
+        pytest.skip("nginx is not installed")
+    folder.mkdir()
+    port = free_port()
+    (folder / "nginx.conf").write_text(_configuration(folder, rules, port, files))
+    process = subprocess.Popen(
+        [PROGRAM, "-p", str(folder), "-c", str(folder / "nginx.conf")],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_for(port, process, folder)
+        yield f"{'https' if files else 'http'}://127.0.0.1:{port}/"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE)
+
+
+def _configuration(folder: Path, rules: str, port: int, files: Files | None) -> str:
+    return CONFIGURATION.format(
+        folder=folder,
+        port=port,
+        rules=rules,
+        # Or its workers, who become nobody, could not enter the folder.
+        user="user root;" if os.geteuid() == 0 else "",
+        ssl=" ssl" if files else "",
+        certificate=(
+            f"ssl_certificate {files.certificate}; ssl_certificate_key {files.key};"
+            if files
+            else ""
+        ),
+    )
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            log = folder / "error.log"
+            assert process.poll() is None, log.read_text() if log.exists() else "nginx has ended"
+            assert time.monotonic() < deadline, "nginx does not start"
+            time.sleep(0.02)
+        else:
+            return
