@@ -84,14 +84,21 @@ def deploy_files(  # noqa: PLR0913, PLR0917 - each is an option that people type
 
 
 def _filled_in(kind: Kind, deployment: Deployment) -> list[tuple[DeployFile, str]]:
-    if kind.is_proxy and getattr(deployment.server, "tls_certificate", None):
-        raise CommandFailed(
-            "the server speaks TLS itself (tls_certificate): behind a proxy leave that to the proxy"
-        )
+    if kind.is_proxy:
+        _check_upstream(deployment)
     try:
         return [(file, file.text(deployment)) for file in kind.files]
     except NotExpressible as problem:
         raise CommandFailed(str(problem)) from None
+
+
+def _check_upstream(deployment: Deployment) -> None:
+    if getattr(deployment.server, "tls_certificate", None):
+        raise CommandFailed(
+            "the server speaks TLS itself (tls_certificate): behind a proxy leave that to the proxy"
+        )
+    if not deployment.has_fixed_address:
+        raise CommandFailed("port = 0 is another port after each start: a proxy needs a fixed one")
 
 
 def _command() -> tuple[str, ...]:
