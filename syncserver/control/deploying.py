@@ -75,7 +75,7 @@ def deploy_files(  # noqa: PLR0913, PLR0917 - each is an option that people type
     )
     chosen = KINDS[kind.value]
     texts = _filled_in(chosen, deployment)
-    for warning in _warnings(deployment, is_proxy=chosen.is_proxy):
+    for warning in _warnings(chosen, deployment):
         note(warning)
     if output is None:
         _print(texts)
@@ -119,20 +119,20 @@ def _owner(installation: Installation) -> str:
         return str(owner)
 
 
-def _warnings(deployment: Deployment, *, is_proxy: bool) -> Iterator[str]:
-    if is_proxy and not deployment.settings.public_url:
+def _warnings(kind: Kind, deployment: Deployment) -> Iterator[str]:
+    if kind.is_proxy and not deployment.settings.public_url:
         yield f"public_url is empty: put your server's name in the place of {deployment.host}"
-    if deployment.user == "root":
+    if kind.starts_server and deployment.user == "root":
         yield "the server would run as root: give it a user of its own, or name one with --user"
-    if not deployment.settings.data_root.exists():
+    if kind.starts_server and not deployment.settings.data_root.exists():
         yield f"make {deployment.settings.data_root} first, owned by {deployment.user}"
 
 
 def _print(texts: list[tuple[DeployFile, str]]) -> None:
     for file, text in texts:
-        if len(texts) > 1:
-            say(f"# --- {file.name}\n")
-        say(text.rstrip("\n"))
+        heading = f"# --- {file.name}\n\n" if len(texts) > 1 else ""
+        # As it is: `say` would spell out the tabs of a Caddyfile. Nothing in it drives a terminal.
+        sys.stdout.write(heading + text)
 
 
 def _write(folder: Path, texts: list[tuple[DeployFile, str]], *, force: bool) -> None:

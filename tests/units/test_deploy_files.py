@@ -261,11 +261,12 @@ def call(config: Path, *arguments: str) -> Any:
     return CliRunner().invoke(build_program(), command)
 
 
-def test_one_file_is_printed_as_it_is(config: Path) -> None:
-    printed = call(config, "nginx")
+@pytest.mark.parametrize("kind", [name for name in KINDS if len(KINDS[name].files) == 1])
+def test_one_file_is_printed_as_it_is_written(kind: str, config: Path, tmp_path: Path) -> None:
+    printed = call(config, kind, "--log-file", "/var/log/x")
     assert printed.exit_code == 0
-    assert "location /anki/ {" in printed.stdout
-    assert "# ---" not in printed.stdout
+    assert call(config, kind, "--log-file", "/var/log/x", "--output", str(tmp_path)).exit_code == 0
+    assert printed.stdout == (tmp_path / KINDS[kind].files[0].name).read_text()
 
 
 def test_several_files_are_printed_under_their_names(config: Path) -> None:
@@ -306,7 +307,15 @@ def test_the_installation_is_that_of_the_configuration_file(config: Path) -> Non
 def test_what_the_settings_do_not_tell_is_said(tmp_path: Path) -> None:
     config = tmp_path / "production.ini"
     config.write_text("[DEFAULT]\ndata_root = %(here)s/data\n[server:main]\nuse = egg:syncserver\n")
-    command = [sys.executable, str(ROOT / "ctl.py"), "deploy-files", "nginx", "-c", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "public_url is empty" in done.stderr
-    assert f"make {tmp_path / 'data'} first" in done.stderr
+    said = {
+        kind: subprocess.run(
+            [sys.executable, str(ROOT / "ctl.py"), "deploy-files", kind, "-c", str(config)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stderr
+        for kind in ("nginx", "systemd", "logrotate")
+    }
+    assert "public_url is empty" in said["nginx"]
+    assert f"make {tmp_path / 'data'} first" in said["systemd"]
+    assert said["logrotate"] == ""
