@@ -75,7 +75,7 @@ def deploy_files(  # noqa: PLR0913, PLR0917 - each is an option that people type
     )
     chosen = KINDS[kind.value]
     texts = _filled_in(chosen, deployment)
-    for warning in _warnings(deployment, is_proxy=chosen.is_proxy):
+    for warning in _warnings(chosen, deployment):
         note(warning)
     if output is None:
         _print(texts)
@@ -84,14 +84,21 @@ def deploy_files(  # noqa: PLR0913, PLR0917 - each is an option that people type
 
 
 def _filled_in(kind: Kind, deployment: Deployment) -> list[tuple[DeployFile, str]]:
-    if kind.is_proxy and getattr(deployment.server, "tls_certificate", None):
-        raise CommandFailed(
-            "the server speaks TLS itself (tls_certificate): behind a proxy leave that to the proxy"
-        )
+    if kind.is_proxy:
+        _check_upstream(deployment)
     try:
         return [(file, file.text(deployment)) for file in kind.files]
     except NotExpressible as problem:
         raise CommandFailed(str(problem)) from None
+
+
+def _check_upstream(deployment: Deployment) -> None:
+    if getattr(deployment.server, "tls_certificate", None):
+        raise CommandFailed(
+            "the server speaks TLS itself (tls_certificate): behind a proxy leave that to the proxy"
+        )
+    if not deployment.has_fixed_address:
+        raise CommandFailed("port = 0 is another port after each start: a proxy needs a fixed one")
 
 
 def _command() -> tuple[str, ...]:
@@ -112,20 +119,20 @@ def _owner(installation: Installation) -> str:
         return str(owner)
 
 
-def _warnings(deployment: Deployment, *, is_proxy: bool) -> Iterator[str]:
-    if is_proxy and not deployment.settings.public_url:
+def _warnings(kind: Kind, deployment: Deployment) -> Iterator[str]:
+    if kind.is_proxy and not deployment.settings.public_url:
         yield f"public_url is empty: put your server's name in the place of {deployment.host}"
-    if deployment.user == "root":
+    if kind.starts_server and deployment.user == "root":
         yield "the server would run as root: give it a user of its own, or name one with --user"
-    if not deployment.settings.data_root.exists():
+    if kind.starts_server and not deployment.settings.data_root.exists():
         yield f"make {deployment.settings.data_root} first, owned by {deployment.user}"
 
 
 def _print(texts: list[tuple[DeployFile, str]]) -> None:
     for file, text in texts:
-        if len(texts) > 1:
-            say(f"# --- {file.name}\n")
-        say(text.rstrip("\n"))
+        heading = f"# --- {file.name}\n\n" if len(texts) > 1 else ""
+        # As it is: `say` would spell out the tabs of a Caddyfile. Nothing in it drives a terminal.
+        sys.stdout.write(heading + text)
 
 
 def _write(folder: Path, texts: list[tuple[DeployFile, str]], *, force: bool) -> None:

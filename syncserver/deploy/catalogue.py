@@ -35,6 +35,7 @@ class Kind:
     example_folder: str
     files: tuple[DeployFile, ...]
     is_proxy: bool = False
+    starts_server: bool = False
 
 
 KINDS: Final = {
@@ -54,6 +55,7 @@ KINDS: Final = {
             DeployFile("apache-wsgi.conf", "syncserver-wsgi.conf", "/etc/apache2/sites-available/"),
             DeployFile("syncserver.wsgi", "syncserver.wsgi", "the configuration file's folder"),
         ),
+        starts_server=True,
     ),
     "caddy": Kind(
         "deploy/caddy", (DeployFile("Caddyfile", "Caddyfile", "/etc/caddy/"),), is_proxy=True
@@ -66,10 +68,12 @@ KINDS: Final = {
     "systemd": Kind(
         "deploy/systemd",
         (DeployFile("systemd.service", "syncserver.service", "/etc/systemd/system/"),),
+        starts_server=True,
     ),
     "supervisor": Kind(
         "supervisor",
         (DeployFile("supervisor.conf", "syncserver.conf", "/etc/supervisor/conf.d/"),),
+        starts_server=True,
     ),
     "fail2ban": Kind(
         "deploy/fail2ban",

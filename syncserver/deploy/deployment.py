@@ -133,7 +133,7 @@ class Deployment:
     @property
     def needs_low_port(self) -> bool:
         """Tell whether the server listens on a port that only root may take."""
-        return not self.unix_socket and self.server.port < PRIVILEGED_PORTS
+        return not self.unix_socket and 0 < self.server.port < PRIVILEGED_PORTS
 
     @property
     def needs_homes(self) -> bool:
@@ -143,10 +143,23 @@ class Deployment:
         return any(path.is_relative_to(home) for path in needed for home in homes)
 
     @property
+    def has_fixed_address(self) -> bool:
+        """Tell whether the server is reached under the same address after each start."""
+        return bool(self.unix_socket) or self.server.port != 0
+
+    @property
+    def runtime_folder(self) -> str:
+        """The name of the socket's folder right below /run, which is empty when a machine starts."""
+        folder = Path(self.unix_socket).parent
+        return folder.name if self.unix_socket and folder.parent == Path("/run") else ""
+
+    @property
     def written_folders(self) -> tuple[Path, ...]:
         """The folders in which the server writes: the data root, and what lies elsewhere."""
         root = self.settings.data_root
-        named = (self.server.pid_file, self.server.log_file, self.unix_socket)
+        # systemd makes the runtime folder, and lets the server write to it, by itself.
+        socket = "" if self.runtime_folder else self.unix_socket
+        named = (self.server.pid_file, self.server.log_file, socket)
         folders = {(root / name).parent for name in named if name}
         return (root, *sorted(one for one in folders if not one.is_relative_to(root)))
 

@@ -130,12 +130,14 @@ def _haproxy(deployment: Deployment) -> dict[str, str]:
 
 def _systemd(deployment: Deployment) -> dict[str, str]:
     capability = LOW_PORT_CAPABILITY if deployment.needs_low_port else ""
+    runtime = f"RuntimeDirectory={deployment.runtime_folder}" if deployment.runtime_folder else ""
     folders = " ".join(_systemd_word(folder) for folder in deployment.written_folders)
     return {
         "systemd_command": _command(deployment),
         "systemd_folder": str(deployment.folder).replace("%", "%%"),
         "systemd_mounts": _systemd_word(deployment.settings.data_root),
         "systemd_written": folders,
+        "systemd_runtime": runtime,
         "systemd_homes": "read-only" if deployment.needs_homes else "yes",
         "systemd_capabilities": capability,
         # A capability counts for nothing outside of the name space that PrivateUsers= makes.

@@ -65,10 +65,13 @@ def written(guessed: OurServer, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("before", ["", "host ctl.py[123]: "], ids=["file", "journal"])
 def test_fail2ban_finds_every_failed_login_and_no_forged_one(
-    guessed: OurServer, written: Path
+    before: str, guessed: OurServer, written: Path, tmp_path: Path
 ) -> None:
-    command = [program("fail2ban-regex"), "--out", "ip", str(guessed.log_file)]
+    log = tmp_path / "lines"
+    log.write_text("".join(f"{before}{line}\n" for line in guessed.log().splitlines()))
+    command = [program("fail2ban-regex"), "--out", "ip", str(log)]
     done = subprocess.run(
         [*command, str(written / "filter.d" / "syncserver.conf")],
         capture_output=True,

@@ -1,5 +1,6 @@
 """The server in an environment of Debian's own Python, which users other than root may enter."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -41,8 +42,17 @@ def debian_environment(folder: Path) -> Path:
     create = [DEBIAN_PYTHON, "-m", "venv", "--without-pip", str(folder)]
     subprocess.run(create, check=True, timeout=120)
     library = Path(f"lib/python{ours}/site-packages")
-    shutil.copytree(Path(sys.prefix) / library, folder / library, dirs_exist_ok=True)
+    packages = Path(sys.prefix) / library
+    shutil.copytree(packages, folder / library, copy_function=_link_or_copy, dirs_exist_ok=True)
     # The code under test, also where it is not installed but run from its source folder.
     shutil.rmtree(folder / library / "syncserver", ignore_errors=True)
     shutil.copytree(Path(syncserver.__file__).parent, folder / library / "syncserver")
     return folder / "bin" / "python"
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """Give a file a second name: hundreds of megabytes are not to be copied for each run."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)

@@ -12,6 +12,8 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from syncserver.control import deploying
+from syncserver.control.installation import open_installation
 from syncserver.control.process import CLOSING_TIMEOUT
 from syncserver.control.program import build_program
 from syncserver.deploy.catalogue import KINDS, example_files
@@ -113,7 +115,7 @@ def test_a_proxy_calls_the_server_where_it_listens(kind: str, host: str, called:
         ("apache", "unix:/run/syncserver/socket|http://localhost/"),
         ("caddy", "reverse_proxy unix//run/syncserver/socket {"),
         ("haproxy", "server syncserver unix@/run/syncserver/socket"),
-        ("systemd", "ReadWritePaths=/srv/syncserver/app/data /run/syncserver"),
+        ("systemd", "ReadWritePaths=/srv/syncserver/app/data\nRuntimeDirectory=syncserver\n"),
     ],
 )
 def test_a_unix_socket_is_used_when_the_server_has_one(kind: str, called: str) -> None:
@@ -128,6 +130,38 @@ def test_a_relative_unix_socket_is_relative_to_the_data_root() -> None:
     assert "unix:/srv/syncserver/app/data/http.sock;" in text_of(
         "nginx", replace(EXAMPLE, server=server)
     )
+
+
+class WithTls(ServerSettings):
+    """The options of a server that may speak TLS, on a port that may be any."""
+
+    tls_certificate: str = ""
+    port: int = 8080
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"), [({"tls_certificate": "x.pem"}, "TLS itself"), ({"port": 0}, "port = 0")]
+)
+def test_a_server_that_no_proxy_can_stand_before_is_noticed(
+    options: dict[str, Any], reason: str, monkeypatch: pytest.MonkeyPatch, config: Path
+) -> None:
+    opened = open_installation(config)
+    changed = replace(opened, server=WithTls.model_validate(options))
+    monkeypatch.setattr(deploying, "open_installation", lambda _config: changed)
+    assert call(config, "systemd").exit_code == 0
+    assert reason in str(call(config, "nginx").exception)
+
+
+def test_any_port_is_no_low_port() -> None:
+    any_port = replace(EXAMPLE, server=WithTls(port=0))
+    assert "CapabilityBoundingSet=\n" in text_of("systemd", any_port)
+
+
+def test_a_socket_elsewhere_may_be_written() -> None:
+    server = WithSocket(unix_socket="/var/lib/anki/http.sock")
+    text = text_of("systemd", replace(EXAMPLE, server=server))
+    assert "ReadWritePaths=/srv/syncserver/app/data /var/lib/anki\n" in text
+    assert "RuntimeDirectory" not in text
 
 
 def test_the_unit_may_write_where_the_settings_say() -> None:
@@ -227,11 +261,12 @@ def call(config: Path, *arguments: str) -> Any:
     return CliRunner().invoke(build_program(), command)
 
 
-def test_one_file_is_printed_as_it_is(config: Path) -> None:
-    printed = call(config, "nginx")
+@pytest.mark.parametrize("kind", [name for name in KINDS if len(KINDS[name].files) == 1])
+def test_one_file_is_printed_as_it_is_written(kind: str, config: Path, tmp_path: Path) -> None:
+    printed = call(config, kind, "--log-file", "/var/log/x")
     assert printed.exit_code == 0
-    assert "location /anki/ {" in printed.stdout
-    assert "# ---" not in printed.stdout
+    assert call(config, kind, "--log-file", "/var/log/x", "--output", str(tmp_path)).exit_code == 0
+    assert printed.stdout == (tmp_path / KINDS[kind].files[0].name).read_text()
 
 
 def test_several_files_are_printed_under_their_names(config: Path) -> None:
@@ -272,7 +307,15 @@ def test_the_installation_is_that_of_the_configuration_file(config: Path) -> Non
 def test_what_the_settings_do_not_tell_is_said(tmp_path: Path) -> None:
     config = tmp_path / "production.ini"
     config.write_text("[DEFAULT]\ndata_root = %(here)s/data\n[server:main]\nuse = egg:syncserver\n")
-    command = [sys.executable, str(ROOT / "ctl.py"), "deploy-files", "nginx", "-c", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "public_url is empty" in done.stderr
-    assert f"make {tmp_path / 'data'} first" in done.stderr
+    said = {
+        kind: subprocess.run(
+            [sys.executable, str(ROOT / "ctl.py"), "deploy-files", kind, "-c", str(config)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stderr
+        for kind in ("nginx", "systemd", "logrotate")
+    }
+    assert "public_url is empty" in said["nginx"]
+    assert f"make {tmp_path / 'data'} first" in said["systemd"]
+    assert said["logrotate"] == ""
