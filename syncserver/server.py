@@ -31,6 +31,7 @@ from syncserver.events import GRANIAN_MESSAGE, SERVER_STOPPED, configure_logging
 from syncserver.listening.granian_listener import WsgiApp
 from syncserver.listening.sockets import CannotServe, Listening, listening
 from syncserver.listening.tls import tls_of
+from syncserver.listening.tls_trial import try_out
 from syncserver.listening.worker import Worker
 from syncserver.services import prepare_data_root
 from syncserver.settings import (
@@ -74,7 +75,8 @@ def serve_paste(app: WsgiApp, global_conf: Mapping[str, str], **local_conf: str)
     try:
         settings, options = _load(global_conf, local_conf)
         configure_logging(settings.log_level, settings.log_format)
-        tls = tls_of(settings, options)
+        if tls := tls_of(settings, options):
+            try_out(tls)
         with ownership(settings, options), listening(settings, options) as sockets:
             _prepare_accounts(settings, options)
             worker = Worker(app, settings, options, sockets, tls)

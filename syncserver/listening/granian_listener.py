@@ -34,11 +34,6 @@ RUNTIME_BLOCKING_THREADS: Final = 512
 # a process may have open by default.
 RESTING_CONNECTIONS: Final = 512
 IDLE_THREAD_SECONDS: Final = 30
-PANIC: Final = "PanicException"
-
-
-class TlsRefused(Exception):
-    """Granian cannot use the certificate or the key."""
 
 
 class GranianListener:
@@ -47,7 +42,10 @@ class GranianListener:
     def __init__(
         self, shared: socket.socket, app: WsgiApp, *, threads: int, tls: Tls | None = None
     ):
-        """Begin to serve in threads of Granian's. Raises TlsRefused."""
+        """Begin to serve in threads of Granian's.
+
+        A certificate must have been tried out (tls_trial.py).
+        """
         self._drained = threading.Event()
         self._signal = _compiled.WorkerSignal()
         self._signal.add_cb(self._drained.set)
@@ -67,12 +65,7 @@ class GranianListener:
         serve = worker.serve_mtr_uds if is_unix(shared) else worker.serve_mtr
         loop = _event_loop()
         scheduler = _new_scheduler(loop, _callback_wrapper(app, {}), impl_asyncio=True)
-        try:
-            serve(scheduler, loop, self._signal)
-        except BaseException as problem:
-            if type(problem).__name__ != PANIC:
-                raise
-            raise TlsRefused(str(problem)) from None
+        serve(scheduler, loop, self._signal)
 
     def stop(self) -> None:
         """Accept nothing more; requests in progress go on."""

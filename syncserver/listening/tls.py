@@ -11,6 +11,8 @@ from typing import Final, NoReturn
 from syncserver.settings import ServerSettings, Settings, SettingsError
 
 PEM_CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
+# In OpenSSL's reasons for not taking a certificate: its key is too short, its signature too old.
+WEAK: Final = ("TOO_SMALL", "TOO_WEAK")
 FileState = tuple[int, int, int]
 
 
@@ -64,12 +66,17 @@ def check(tls: Tls) -> None:
     try:
         context.load_cert_chain(tls.certificate, tls.key, ask_for_password)
     except ssl.SSLError as problem:
-        if problem.reason == "KEY_VALUES_MISMATCH":
-            text = f"tls_key: {tls.key} does not belong to the certificate {tls.certificate}"
-            raise SettingsError(text) from None
-        raise SettingsError(f"tls_key: {tls.key} holds no private key that can be used") from None
+        raise SettingsError(_explain(tls, problem.reason or "")) from None
     if tls.client_ca is not None:
         _check_certificates("tls_client_ca", tls.client_ca)
+
+
+def _explain(tls: Tls, reason: str) -> str:
+    if reason == "KEY_VALUES_MISMATCH":
+        return f"tls_key: {tls.key} does not belong to the certificate {tls.certificate}"
+    if any(word in reason for word in WEAK):
+        return f"tls_certificate: {tls.certificate} is too weak for today ({reason})"
+    return f"tls_key: {tls.key} holds no private key that can be used"
 
 
 def _need_certificate(options: ServerSettings) -> None:

@@ -15,10 +15,11 @@ import structlog
 from syncserver import __version__
 from syncserver.events import SERVER_STARTED, TLS_RENEWED, TLS_UNUSABLE
 from syncserver.free_memory import share_memory_among_threads
-from syncserver.listening.granian_listener import GranianListener, TlsRefused, WsgiApp
+from syncserver.listening.granian_listener import GranianListener, WsgiApp
 from syncserver.listening.https_only import redirecting_app, with_hsts
 from syncserver.listening.sockets import Listening, is_unix
 from syncserver.listening.tls import Tls, check
+from syncserver.listening.tls_trial import try_out
 from syncserver.services import services_for
 from syncserver.settings import ServerSettings, Settings, SettingsError
 
@@ -57,9 +58,6 @@ class Worker:
             gc.collect()
             gc.freeze()
             self._serve()
-        except TlsRefused as problem:
-            log.critical(TLS_UNUSABLE, problem=str(problem))
-            raise SystemExit(1) from None
         finally:
             services.close()
 
@@ -134,12 +132,13 @@ class _Renewed:
         self._state = state
         try:
             check(self._tls)
-            successors = self._start()
-        except (SettingsError, TlsRefused) as problem:
+            try_out(self._tls)
+        except SettingsError as problem:
             # Most often the other of two files has not been written yet.
             log.warning(TLS_UNUSABLE, problem=str(problem))
             return
         log.info(TLS_RENEWED, certificate=str(self._tls.certificate))
+        successors = self._start()
         for one in self.listeners:
             one.stop()
         self.listeners = [*successors, *(one for one in self.listeners if not one.has_ended)]

@@ -1,10 +1,15 @@
 """Authorities and certificates, real ones, as files."""
 
+import datetime as dt
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ed448, rsa
+from cryptography.x509.oid import NameOID
 
 
 @dataclass(frozen=True)
@@ -52,3 +57,23 @@ class Authority:
             context.set_ciphers("ALL:@SECLEVEL=0")
             context.minimum_version = context.maximum_version = version
         return context
+
+
+def signed_by_itself(
+    folder: Path, name: str, key: ed448.Ed448PrivateKey | rsa.RSAPrivateKey, password: bytes = b""
+) -> Certificate:
+    """Make a certificate of any kind of key; its file may have a password."""
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.timezone.utc)
+    built = x509.CertificateBuilder().subject_name(issuer).issuer_name(issuer)
+    built = built.public_key(key.public_key()).serial_number(x509.random_serial_number())
+    built = built.not_valid_before(now).not_valid_after(now + dt.timedelta(days=1))
+    signed = built.sign(key, None if isinstance(key, ed448.Ed448PrivateKey) else hashes.SHA256())
+    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if password:
+        protection = serialization.BestAvailableEncryption(password)
+    made = Certificate(folder / f"{name}.pem", folder / f"{name}-key.pem")
+    made.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+    made.key.write_bytes(key.private_bytes(*form))
+    return made
