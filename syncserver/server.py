@@ -1,44 +1,39 @@
 """The Granian runner behind `[server:main] use = egg:syncserver#server`.
 
-The process that PasteDeploy started becomes a supervisor, which holds the data root lock and the
-pid file and nothing else. One forked worker opens accounts and collections and serves; when it
-dies it is replaced, when the supervisor dies it ends as after SIGTERM: requests in progress are
-answered, unfinished syncs are rolled back, collections are closed.
+The process that PasteDeploy started becomes a supervisor, which holds the data root lock, the pid
+file and the listening sockets, and nothing else. One forked worker (listening/worker.py) opens
+accounts and collections and serves; when it dies it is replaced, when the supervisor dies it ends
+as after SIGTERM: requests in progress are answered, unfinished syncs are rolled back, collections
+are closed.
 """
 
-import errno
-import gc
 import logging
 import multiprocessing
 import os
 import signal
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing.util import Finalize
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 import structlog
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import Interfaces
 from granian.log import LogLevels
-from granian.server import Server
+from granian.server.mp import MPServer
 
-from syncserver import __version__
 from syncserver.accounts.database import DatabaseUnusable, migrate, open_database
+from syncserver.accounts.passwords import BadPassword, Passwords
+from syncserver.accounts.users import BadUserName, Users
 from syncserver.collections import atomic_files, data_root_lock
-from syncserver.events import (
-    GRANIAN_MESSAGE,
-    SERVER_STARTED,
-    SERVER_STOPPED,
-    configure_logging,
-)
-from syncserver.free_memory import share_memory_among_threads
-from syncserver.services import prepare_data_root, services_for
+from syncserver.events import GRANIAN_MESSAGE, SERVER_STOPPED, configure_logging
+from syncserver.listening.granian_listener import WsgiApp
+from syncserver.listening.sockets import CannotServe, Listening, listening
+from syncserver.listening.tls import tls_of
+from syncserver.listening.tls_trial import try_out
+from syncserver.listening.worker import Worker
+from syncserver.services import prepare_data_root
 from syncserver.settings import (
     SERVER_SECTION,
     ServerSettings,
@@ -47,30 +42,24 @@ from syncserver.settings import (
     load_options,
 )
 
-# Connections that the kernel holds while all threads work; Linux cuts it at net.core.somaxconn.
-BACKLOG: Final = 2048
 STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
 log = structlog.get_logger()
-
-
-class CannotServe(Exception):
-    """Something outside of the configuration keeps the server from starting."""
 
 
 class GranianMessages(logging.Handler):
     """Make events of ours out of Granian's log records."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log one record, unless it is advice on options that this module chooses."""
-        if record.funcName != "serve":
-            text = record.getMessage()
-            log.log(record.levelno, GRANIAN_MESSAGE, text=text, exc_info=record.exc_info or False)
+        """Log one record."""
+        text = record.getMessage()
+        log.log(record.levelno, GRANIAN_MESSAGE, text=text, exc_info=record.exc_info or False)
 
 
-_REASONS: Final = (CannotServe, SettingsError, DatabaseUnusable, data_root_lock.DataRootInUse)
+_REASONS: Final = (
+    *(BadPassword, BadUserName, CannotServe, DatabaseUnusable),
+    *(SettingsError, data_root_lock.DataRootInUse),
+)
 
 GRANIAN_LOGGING: Final[dict[str, Any]] = {
     "handlers": {"events": {"()": GranianMessages}},
@@ -86,10 +75,13 @@ def serve_paste(app: WsgiApp, global_conf: Mapping[str, str], **local_conf: str)
     try:
         settings, options = _load(global_conf, local_conf)
         configure_logging(settings.log_level, settings.log_format)
-        with ownership(settings, options):
-            address = free_address(options.host, options.port)
-            _prepare_accounts(settings)
-            _run(app, settings, options, address)
+        if tls := tls_of(settings, options):
+            try_out(tls)
+        with ownership(settings, options), listening(settings, options) as sockets:
+            _prepare_accounts(settings, options)
+            worker = Worker(app, settings, options, sockets, tls)
+            with _told_addresses(worker):
+                _supervise(worker)
     except _REASONS as problem:
         raise SystemExit(f"syncserver: {problem}") from None
 
@@ -105,9 +97,7 @@ def ownership(settings: Settings, options: ServerSettings) -> Iterator[None]:
     try:
         prepare_data_root(settings.data_root)
         data_root_lock.acquire(settings.data_root)
-        with atomic_files.temporary_file(pid_file.parent) as new:
-            new.write_text(f"{os.getpid()}\n", encoding="ascii")
-            atomic_files.replace(new, pid_file)
+        _write(pid_file, f"{os.getpid()}\n")
     except OSError as problem:
         raise CannotServe(f"{problem.filename}: {problem.strerror}") from None
     try:
@@ -121,28 +111,29 @@ def pid_file_of(settings: Settings, options: ServerSettings) -> Path:
     return settings.data_root / (options.pid_file or "syncserver.pid")
 
 
-def free_address(host: str, port: int) -> str:
-    """Return the IP address of `host`, on which nobody listens at `port`.
+def address_file_of(settings: Settings, options: ServerSettings) -> Path:
+    """Return the path of the file with the real addresses; relative to the data root."""
+    return settings.data_root / (options.address_file or "syncserver.address")
 
-    Raises CannotServe when the port is taken or the address is not one of this machine's.
-    """
+
+@contextmanager
+def _told_addresses(worker: Worker) -> Iterator[None]:
+    """Write a line for each address, whoever connects to which from now on will be answered."""
+    file = address_file_of(worker.settings, worker.options)
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, _, _, _, address = found[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            # As Granian does, so that connections which are still fading away are no obstacle.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        _write(file, "".join(f"{url}\n" for url in worker.urls))
     except OSError as problem:
-        if problem.errno == errno.EADDRINUSE:
-            raise CannotServe(f"port {port} of {host} is in use by another program") from None
-        raise CannotServe(f"cannot listen on {host}, port {port}: {problem.strerror}") from None
-    return str(address[0])
+        raise CannotServe(f"address_file: {file}: {problem.strerror}") from None
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
-def http_url(host: str, port: int) -> str:
-    """Return the URL of a server that listens on `host` and `port`."""
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+def _write(file: Path, text: str) -> None:
+    with atomic_files.temporary_file(file.parent) as new:
+        new.write_text(text, encoding="utf-8")
+        atomic_files.replace(new, file)
 
 
 def _load(
@@ -154,40 +145,59 @@ def _load(
     return shared.options, options.options
 
 
-def _prepare_accounts(settings: Settings) -> None:
+def _prepare_accounts(settings: Settings, options: ServerSettings) -> None:
     """Migrate the accounts before anything is forked: a wrong database_url ends in a sentence."""
     engine = open_database(settings.accounts_url)
     try:
         migrate(engine)
+        _add_first_user(Users(engine, Passwords(settings)), options)
     finally:
         engine.dispose()
 
 
-def _run(app: WsgiApp, settings: Settings, options: ServerSettings, address: str) -> None:
-    # The worker must inherit the loaded app and the data root lock.
+def _add_first_user(users: Users, options: ServerSettings) -> None:
+    """Add the user that the options name, unless there is one already."""
+    password = options.first_password.get_secret_value()
+    if (not options.first_user and not password) or users.all_users():
+        return
+    if not options.first_user or not password:
+        raise SettingsError("first_user and first_password: one is of no use without the other")
+    users.add(options.first_user, password)
+
+
+class _Supervisor(MPServer):
+    """Granian's supervisor, with sockets and a worker of ours."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(
+            target="syncserver",
+            interface=Interfaces.WSGI,
+            workers=1,
+            blocking_threads=1,  # the worker has its own; this only keeps Granian's advice away
+            websockets=False,
+            respawn_failed_workers=True,
+            workers_kill_timeout=worker.options.stop_timeout,
+            log_level=LogLevels.warning,
+            log_dictconfig=GRANIAN_LOGGING,
+        )
+        self._sockets: Listening = worker.sockets
+
+    def _init_shared_socket(self) -> None:
+        self._sso = None
+
+    def _drop_shared_socket(self) -> None:
+        # From now on connections are refused: before the worker is told to end.
+        self._sockets.close()
+
+
+def _supervise(worker: Worker) -> None:
+    # The worker must inherit the loaded app, the sockets and the data root lock.
     multiprocessing.set_start_method("fork", force=True)
     os.register_at_fork(after_in_child=_block_signals)
-    url = http_url(address, options.port)
-    server = Server(
-        target="syncserver",
-        address=address,
-        port=options.port,
-        interface=Interfaces.WSGI,
-        workers=1,
-        http=HTTPModes.http1,
-        websockets=False,
-        blocking_threads=options.threads,
-        backpressure=options.threads,
-        backlog=BACKLOG,
-        respawn_failed_workers=True,
-        workers_kill_timeout=options.stop_timeout,
-        log_level=LogLevels.warning,
-        log_dictconfig=GRANIAN_LOGGING,
-    )
+    server = _Supervisor(worker)
     server.on_startup(partial(_stop_at_first_signal, server.signal_handler_interrupt))
-    server.on_shutdown(partial(log.info, SERVER_STOPPED, url=url))
-    worker = partial(_start_worker, app, settings, url, options.stop_timeout)
-    server.serve(target_loader=worker, wrap_loader=False)
+    server.on_shutdown(partial(log.info, SERVER_STOPPED, url=" ".join(worker.urls)))
+    server.serve(spawn_target=lambda *_granian: worker.run())
 
 
 def _stop_at_first_signal(stop_server: Callable[[], None]) -> None:
@@ -209,49 +219,7 @@ def _stop_at_first_signal(stop_server: Callable[[], None]) -> None:
 def _block_signals() -> None:
     """Keep signals from a new worker, whose inherited handlers would swallow them.
 
-    SIGTERM waits for `_pass_one_stop_on`; Ctrl+C and a closed terminal are the supervisor's.
+    It waits for SIGTERM by itself; Ctrl+C and a closed terminal are the supervisor's.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-
-
-def _start_worker(app: WsgiApp, settings: Settings, url: str, stop_timeout: int) -> WsgiApp:
-    """Start the services in the forked worker and return the app that it serves."""
-    share_memory_among_threads()
-    services = services_for(settings)
-    # Finalizers run after Granian has let the requests in progress end.
-    Finalize(None, services.close, exitpriority=10)
-    services.start()
-    threading.Thread(target=_pass_one_stop_on, daemon=True).start()
-    threading.Thread(target=_end_with_supervisor, args=(stop_timeout,), daemon=True).start()
-    # What is loaded by now stays: the garbage collector need not look at all of it again and again.
-    gc.collect()
-    gc.freeze()
-    log.info(SERVER_STARTED, url=url, version=__version__, data_root=str(settings.data_root))
-    return app
-
-
-def _pass_one_stop_on() -> None:
-    """Hand the first SIGTERM to Granian, and no other one.
-
-    A third signal while it waits for requests would block it for ever, with the interpreter's lock
-    held [tried with 2.8]; service managers send one to each process, and so does the supervisor.
-    """
-    signal.sigwait({signal.SIGTERM})
-    while not callable(stop := signal.getsignal(signal.SIGTERM)):
-        time.sleep(0.01)  # Granian is about to set its handler
-    stop(signal.SIGTERM, None)
-
-
-def _end_with_supervisor(stop_timeout: int) -> None:
-    """Wait for the supervisor's death, then stop as it would have stopped this worker.
-
-    Without this a killed supervisor would leave a worker that holds the port and the data root.
-    """
-    supervisor = multiprocessing.parent_process()
-    if supervisor is None:
-        return
-    supervisor.join()
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(stop_timeout)
-    os.kill(os.getpid(), signal.SIGKILL)

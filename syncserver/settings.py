@@ -20,6 +20,7 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     field_validator,
 )
@@ -27,6 +28,8 @@ from pydantic import (
 SERVER_SECTION: Final = "server:main"
 OUR_EGG: Final = "egg:syncserver"
 ENVIRONMENT_PREFIX: Final = "SYNCSERVER_"
+# In the place of a file of the operator's; every option then comes from the environment.
+BUILTIN_CONFIG: Final = Path(__file__).with_name("builtin.ini")
 # PasteDeploy puts these into every [DEFAULT] section by itself.
 PASTE_OWN_KEYS: Final = frozenset({"here", "__file__"})
 
@@ -79,6 +82,9 @@ class Settings(BaseModel):
     )
     max_request_bytes: ByteSize = Field(
         default=ByteSize(100_000_000), description="Largest other request, after decompression."
+    )
+    body_timeout: PositiveSeconds = Field(
+        default=60, description="Seconds of silence after which a half-sent request is cut off."
     )
     sync_timeout: PositiveSeconds = Field(
         default=300, description="Seconds of silence after which a sync is rolled back."
@@ -185,8 +191,31 @@ class ServerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
-    port: Annotated[int, Field(ge=1, le=65535)] = Field(default=8080, description="TCP port.")
+    host: str = Field(
+        default="127.0.0.1",
+        description="Addresses to listen on, separated by commas; empty: the Unix socket only.",
+    )
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=8080, description="TCP port; 0: any free one, see address_file."
+    )
+    unix_socket: str = Field(default="", description="Unix socket to listen on as well.")
+    unix_socket_mode: str = Field(
+        default="660", pattern="^[0-7]{3}$", description="Who may connect to unix_socket."
+    )
+    tls_certificate: str = Field(default="", description="File of the certificate, with its chain.")
+    tls_key: str = Field(default="", description="File of the certificate's private key.")
+    tls_client_ca: str = Field(
+        default="", description="File of the authority that signs clients' certificates."
+    )
+    tls_client_certificates: Literal["off", "optional", "required"] = Field(
+        default="required", description="Whether clients must show one, if tls_client_ca is set."
+    )
+    hsts_seconds: Seconds = Field(
+        default=0, description="How long browsers remember to come by HTTPS; 0: no header."
+    )
+    redirect_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=0, description="Plain HTTP port that sends people to HTTPS; 0: none."
+    )
     threads: Annotated[int, Field(ge=4, le=4096)] = Field(
         default=256, description="Most requests worked on at the same time."
     )
@@ -194,10 +223,21 @@ class ServerSettings(BaseModel):
         default=60, description="Seconds that requests in progress get when the server stops."
     )
     pid_file: str = Field(default="", description="Empty means syncserver.pid in data_root.")
+    address_file: str = Field(
+        default="",
+        description="Where the real addresses are written; empty: syncserver.address in data_root.",
+    )
     log_file: str = Field(
         default="",
         description="Log of a server in the background; empty: syncserver.log in data_root.",
     )
+    first_user: str = Field(default="", description="Name of the user added if there is none.")
+    first_password: SecretStr = Field(default=SecretStr(""), description="Password of first_user.")
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The addresses of `host`."""
+        return tuple(self.host.replace(",", " ").split())
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -111,19 +111,24 @@ def passwd(
 
 def first_user(
     config: ConfigOption = DEFAULT_CONFIG,
-    name: Annotated[str, typer.Option(envvar="SYNCSERVER_FIRST_USER", help="Its name.")] = "anki",
+    name: Annotated[
+        str, typer.Option(help="Its name; if there is no option first_user: anki.")
+    ] = "",
 ) -> None:
     """Add a user if there is none, and say what to enter in Anki.
 
-    The password is random, and shown once.
+    The password is random, and shown once, unless the option first_password says it.
     """
     installation = open_installation(config)
+    chosen = installation.server.first_password.get_secret_value()
     with open_accounts(installation) as accounts:
         users = accounts.users.all_users()
-        password = readable_password()
+        password = chosen or readable_password()
         if not users:
+            name = name or installation.server.first_user or "anki"
             users = [accounts.users.add(name, password)]
-            say(f"Name:      {users[0].name}\nPassword:  {password}")
+            shown = "(the option first_password)" if chosen else password
+            say(f"Name:      {users[0].name}\nPassword:  {shown}")
         else:
             say(f"Users:     {len(users)} (ctl.py lsuser lists them, ctl.py adduser adds one)")
     _say_address(installation)

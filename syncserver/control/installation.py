@@ -20,9 +20,17 @@ from syncserver.control.output import NO_SUCH_USER, WRONG_CONFIGURATION, Command
 from syncserver.events import configure_logging
 from syncserver.server import pid_file_of
 from syncserver.services import prepare_data_root
-from syncserver.settings import ServerSettings, Settings, load_file
+from syncserver.settings import (
+    BUILTIN_CONFIG,
+    ENVIRONMENT_PREFIX,
+    ServerSettings,
+    Settings,
+    load_file,
+)
 
 DEFAULT_CONFIG: Final = Path("production.ini")
+# Whoever says where the data is, and nothing else, needs no file.
+ENOUGH_VARIABLES: Final = (f"{ENVIRONMENT_PREFIX}DATA_ROOT", f"{ENVIRONMENT_PREFIX}DATA_ROOT_FILE")
 
 ConfigOption = Annotated[
     Path,
@@ -76,7 +84,12 @@ class Accounts:
 
 
 def open_installation(config: Path) -> Installation:
-    """Read a configuration file; raises SettingsError, and CommandFailed when there is none."""
+    """Read a configuration file; raises SettingsError, and CommandFailed when there is none.
+
+    In the place of the usual one, the environment will do.
+    """
+    if config == DEFAULT_CONFIG and not config.exists() and any(map(os.getenv, ENOUGH_VARIABLES)):
+        config = BUILTIN_CONFIG
     if not config.is_file():
         text = f"there is no {config}: copy example.ini to it, or name another file with --config"
         raise CommandFailed(text, WRONG_CONFIGURATION)

@@ -30,7 +30,9 @@ from syncserver.control.output import (
     say,
 )
 from syncserver.events import configure_logging
-from syncserver.server import free_address, ownership
+from syncserver.listening.sockets import listening
+from syncserver.listening.tls import tls_of
+from syncserver.server import address_file_of, ownership
 from syncserver.services import prepare_data_root, services_for
 
 # A small computer needs half of it to import everything.
@@ -77,7 +79,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     """
     installation = open_installation(config)
     pid = _running_pid(installation)
-    answering = pid is not None and answers_health(installation.server)
+    answering = pid is not None and _answers(installation)
     if as_json:
         print_json(_document(installation, pid, answering=answering))
     elif pid is None:
@@ -109,7 +111,12 @@ def debug(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 def _start(installation: Installation) -> None:
-    free_address(installation.server.host, installation.server.port)
+    settings, server = installation.settings, installation.server
+    tls_of(settings, server)
+    # A killed server has left it.
+    address_file_of(settings, server).unlink(missing_ok=True)
+    with listening(settings, server):
+        pass  # all of it can be had
     command = [sys.executable, "-m", "syncserver.control", "debug"]
     log = os.open(installation.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -131,7 +138,7 @@ def _wait_until_healthy(
     installation: Installation, process: "subprocess.Popen[bytes]", log_size: int
 ) -> None:
     deadline = time.monotonic() + START_TIMEOUT
-    while not answers_health(installation.server):
+    while not _answers(installation):
         if process.poll() is not None:
             problem = f"it ended with exit code {process.returncode}"
         elif time.monotonic() > deadline:
@@ -142,6 +149,10 @@ def _wait_until_healthy(
             continue
         note(_end_of_log(installation, log_size))
         raise CommandFailed(f"the server did not start: {problem}; see {installation.log_file}")
+
+
+def _answers(installation: Installation) -> bool:
+    return answers_health(installation.settings, installation.server)
 
 
 def _stop(installation: Installation) -> None:

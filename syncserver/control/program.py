@@ -23,7 +23,7 @@ from syncserver.control.output import (
 from syncserver.errands.channel import NoAnswer
 from syncserver.errands.errand import ErrandFailed
 from syncserver.errors import SyncServerError
-from syncserver.server import CannotServe
+from syncserver.listening.sockets import CannotServe
 from syncserver.settings import SettingsError
 
 # Set to anything to see the traceback of an error that nobody expected.

@@ -15,7 +15,7 @@ MOST_LINES_OF_A_FUNCTION = 50
 
 # Imports go down only; docs/architecture.md draws the layers. The highest first.
 LAYERS = (
-    ("app", "server", "control"),
+    ("app", "server", "control", "listening", "embed"),
     ("wsgi", "rest", "errands"),
     ("services",),
     ("sync", "media"),
@@ -34,6 +34,7 @@ ALLOWED_WRITES = {
     "collections/folders.py:remove": "the file is about to be deleted",
     "collections/restore_points.py:_move_write_ahead_log": "a log moves with its damaged file",
     "control/process.py:_start": "the log of the server, which only grows",
+    "embed.py:_launch": "the log of the server, which only grows",
     "media/archive.py:_parts": "reads only; the mode is the one for members of a zip",
     "media/archive.py:stage_parts": "into the folder of an upload, which counts for nothing without its journal",
     "media/batch.py:_play_move": "moves what the journal of a committed upload says",
@@ -45,7 +46,7 @@ ALLOWED_WRITES = {
     "rest/importing.py:written_file": "a temporary file of atomic_files, read and dropped",
     "rest/package_media.py:_member": "reads only; the mode is the one for members of a zip",
     "rest/media_store.py:store_bytes": "a temporary file of atomic_files, read and dropped",
-    "server.py:ownership": "a temporary file of atomic_files, which moves it into its place",
+    "server.py:_write": "a temporary file of atomic_files, which moves it into its place",
     "sync/full_download.py:as_schema_11": "a private copy that is sent and dropped",
     "sync/full_upload.py:received_collection": "a temporary file of atomic_files, the same",
 }
