@@ -24,6 +24,7 @@ from syncserver.wsgi.client_address import TrustedProxies
 from syncserver.wsgi.media_endpoint import media_view
 from syncserver.wsgi.pages.setup_page import pages_view, setup_page
 from syncserver.wsgi.request_chain import Environ, RequestChain, StartResponse, View
+from syncserver.wsgi.stalled_bodies import StalledBodies
 from syncserver.wsgi.sync_endpoint import sync_view
 
 SLASHES: Final = re.compile("/{2,}")
@@ -169,6 +170,7 @@ def _shared(
     loaded = load_options(Settings, "DEFAULT", global_conf, file=_file(global_conf))
     services = services_for(loaded.options)
     services.accompany("errands", ErrandListener)
+    services.accompany("stalled bodies", StalledBodies)
     return services, TrustedProxies(loaded.options.trusted_proxies)
 
 

@@ -1,5 +1,6 @@
 """Read request bodies part by part: limits are checked while data flows, never after."""
 
+import time
 from collections.abc import Iterator
 from typing import Final, Protocol
 
@@ -27,16 +28,19 @@ class ByteSource(Protocol):
 
 
 class CountingSource:
-    """A source that counts what was read from it."""
+    """A source that counts what was read from it, and tells since when a read waits."""
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
         self._ended = False
         self.bytes_read = 0
+        self.waiting_since: float | None = None
 
     def read(self, size: int = PART_SIZE) -> bytes:
         """Return up to `size` bytes, none at the end."""
+        self.waiting_since = time.monotonic()
         part = self._source.read(size)
+        self.waiting_since = None
         self.bytes_read += len(part)
         self._ended = not part
         return part

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from webob import Request
@@ -10,6 +10,8 @@ from webob import Request
 from syncserver.settings import IpNetwork
 
 REMEMBERED_ADDRESSES: Final = 1024
+# What servers say of a connection through a Unix socket.
+UNIX_SOCKET: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class TrustedProxies:
 
         Whoever is not trusted can write anything into X-Forwarded-For, so it is read from its end.
         """
-        address = request.environ.get("REMOTE_ADDR", "") or "unknown"
+        address = _remote_address(request)
         forwarded = request.headers.get("X-Forwarded-For", "")
         for earlier in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
             if not self._is_trusted(address):
@@ -45,23 +47,36 @@ class TrustedProxies:
         return self._forwarded(request, "Host", request.host)
 
     def _forwarded(self, request: Request, what: str, direct: str) -> str:
-        if not self._is_trusted(request.environ.get("REMOTE_ADDR", "")):
+        if not self._is_trusted(_remote_address(request)):
             return direct
         said: str = request.headers.get(f"X-Forwarded-{what}", direct)
         return said.split(",", maxsplit=1)[0].strip()
 
     def _is_trusted(self, address: str) -> bool:
+        if address == UNIX_SOCKET:
+            return True  # who may connect there is decided by the socket file's mode
         try:
-            parsed = ip_address(address)
+            parsed = _parsed(address)
         except ValueError:
             return False
         return any(parsed in network for network in self.networks)
+
+
+def _remote_address(request: Request) -> str:
+    address: str = request.environ.get("REMOTE_ADDR", "unknown")
+    return address
 
 
 @lru_cache(maxsize=REMEMBERED_ADDRESSES)
 def _printable(address: str) -> str:
     """Return the address in its usual spelling; what is none is cut short for the log."""
     try:
-        return str(ip_address(address))
+        return str(_parsed(address))
     except ValueError:
-        return address[:45]
+        return address[:45] or "unix"
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address:
+    """Return the address; one of IPv4 that came to a socket for both kinds is one of IPv4."""
+    parsed = ip_address(address)
+    return (parsed.ipv4_mapped or parsed) if isinstance(parsed, IPv6Address) else parsed

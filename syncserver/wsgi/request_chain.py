@@ -21,6 +21,7 @@ from syncserver import events
 from syncserver.errors import NotFound, SyncServerError
 from syncserver.protocol.bounded_streams import CountingSource
 from syncserver.wsgi.client_address import TrustedProxies
+from syncserver.wsgi.stalled_bodies import noted
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -69,8 +70,9 @@ class RequestChain:
         context = RequestContext(secrets.token_hex(8), self._proxies.client_address(request))
         context.bind(request_id=context.request_id, address=context.address)
         events.request_fields.set(context.log_fields)
-        response = self._respond(request, context)
-        _drain(context)
+        with noted(context, environ):
+            response = self._respond(request, context)
+            _drain(context)
         line = _LogLine(self._log, request, response.status_int, context, started)
         if isinstance(response.app_iter, list):
             line.write(response.content_length or 0)

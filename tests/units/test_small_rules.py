@@ -55,7 +55,10 @@ PROXIES = TrustedProxies((ip_network("10.0.0.0/8"), ip_network("::1/128")))
         ("10.1.1.1", "203.0.113.9, 10.2.2.2", "203.0.113.9"),
         ("::1", "2001:db8:0:0::1", "2001:db8::1"),
         ("10.1.1.1", "rubbish", "rubbish"),
-        ("", "203.0.113.9", "unknown"),
+        ("", "203.0.113.9", "203.0.113.9"),  # through a Unix socket
+        ("", "", "unix"),
+        ("::ffff:10.0.0.7", "203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.5", "1.1.1.1", "203.0.113.5"),
     ],
 )
 def test_the_client_is_the_last_address_that_is_not_a_trusted_proxys(
