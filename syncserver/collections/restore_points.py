@@ -109,6 +109,12 @@ def restore_points(folder: UserFolder) -> list[RestorePoint]:
     return [found[point_id] for point_id in sorted(found)]
 
 
+def newest_point(folder: UserFolder) -> datetime | None:
+    """Return when a user's newest point was taken (UTC), None if there is none."""
+    points = restore_points(folder)
+    return points[-1].taken_at if points else None
+
+
 def keep_replaced(folder: UserFolder, *, pinned: bool, keep: int, reason: str = UPLOAD) -> Path:
     """Make a point of the user's closed collection, which is about to be replaced.
 

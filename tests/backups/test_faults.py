@@ -18,7 +18,7 @@ from tests.support.stored_files import change, copy_of
 OPTIONS = {"snapshot_interval": 0, "snapshots_min_free": 0}
 MEGABYTE = 1_000_000
 DISK_MEGABYTES = 48
-KILLS = 6
+KILLS = 4
 FAILED = 1
 
 
@@ -65,15 +65,12 @@ def test_a_server_killed_while_it_restores_has_the_old_collection_or_the_restore
     large.add_note("newer", "")
     assert large.sync() == NO_CHANGES
     present = first_fields(server, account)
-    seen = set()
     for number in range(KILLS):
         restore = keeper.begin("restore", account.name, snapshot)
         kill_soon(server, account, number)
         restore.wait()
         server.start()
-        held = first_fields(server, account)
-        assert held in (present, restored)
-        seen.add(held == restored)
+        assert first_fields(server, account) in (present, restored)
         assert keeper.ctl("restore-drill", account.name).exit_code == 0
         assert strays(server, account) == []
     keeper.must("restore", account.name, snapshot)
