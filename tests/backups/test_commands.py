@@ -16,7 +16,10 @@ FAILED, WRONG_USAGE, NO_SUCH_USER = 1, 2, 67
 
 
 @pytest.fixture(params=["with a server", "without one"])
-def _server_or_none(request: pytest.FixtureRequest, server: WatchedServer) -> Iterator[None]:
+def _server_or_none(
+    request: pytest.FixtureRequest, server: WatchedServer, laptop: Device
+) -> Iterator[None]:
+    assert laptop.col.note_count() == 3
     if request.param == "with a server":
         yield
         return
@@ -27,10 +30,7 @@ def _server_or_none(request: pytest.FixtureRequest, server: WatchedServer) -> It
 
 @pytest.mark.usefixtures("_server_or_none")
 class TestEveryCommand:
-    def test_takes_lists_and_tries_points(
-        self, laptop: Device, keeper: Keeper, account: Account
-    ) -> None:
-        assert laptop.col.note_count() == 3
+    def test_takes_lists_and_tries_points(self, keeper: Keeper, account: Account) -> None:
         taken = keeper.must("backup", account.name)
         assert "(3 notes, " in taken.output
         again = keeper.must("backup", account.name)
@@ -47,10 +47,7 @@ class TestEveryCommand:
         drilled = keeper.must("restore-drill", account.name)
         assert "can be restored: 3 notes, 3 cards, 0 reviews" in drilled.output
 
-    def test_refuses_what_makes_no_sense(
-        self, laptop: Device, keeper: Keeper, account: Account
-    ) -> None:
-        assert laptop.col.note_count() == 3
+    def test_refuses_what_makes_no_sense(self, keeper: Keeper, account: Account) -> None:
         assert keeper.ctl("backup").exit_code == WRONG_USAGE
         assert keeper.ctl("backup", account.name, "--all").exit_code == WRONG_USAGE
         assert keeper.ctl("backups", "nobody").exit_code == NO_SUCH_USER
