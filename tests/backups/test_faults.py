@@ -207,13 +207,18 @@ def test_a_full_disk_costs_no_point_and_nobody_a_sync(
 def test_below_the_limit_of_free_space_no_point_is_taken(
     tmp_path: Path, unused_device: NewDevice
 ) -> None:
-    server = WatchedServer(tmp_path / "server", {"snapshots_min_free": 2**60})
+    options = {"snapshot_interval": 1, "snapshots_min_free": 2**60}
+    server = WatchedServer(tmp_path / "server", options)
     try:
         keeper, account = Keeper(server), server.new_account()
         device = unused_device("device").login(server.url, account)
         device.add_note("one", "")
         assert device.sync() == FULL_UPLOAD
         device.upload()
+        wait_until(lambda: server.events("snapshot_failed"), "it is told")
+        time.sleep(3)  # intervals, in which it is not told again
+        (told,) = server.events("snapshot_failed")
+        assert "snapshots_min_free" in told["problem"]
         ended = keeper.ctl("backup", account.name)
         assert ended.exit_code == FAILED
         assert "snapshots_min_free" in ended.output
