@@ -18,7 +18,7 @@ from syncserver.collections.restore_points import RestorePoint
 ROUND_SECONDS: Final = 300.0
 FIRST_RETRY_SECONDS: Final = 5.0
 LONGEST_RETRY_SECONDS: Final = 3600.0
-CLOSE_WAIT_SECONDS: Final = 5.0
+CLOSE_WAIT_SECONDS: Final = 2.0
 
 log = structlog.get_logger()
 

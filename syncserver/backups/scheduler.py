@@ -24,7 +24,7 @@ FIRST_ROUND_SECONDS: Final = 60.0
 ROUND_SECONDS: Final = 20.0
 ROUNDS_PER_INTERVAL: Final = 10
 WITHOUT_ROOM_SECONDS: Final = 600.0
-CLOSE_WAIT_SECONDS: Final = 10.0
+CLOSE_WAIT_SECONDS: Final = 3.0
 # As the command `nice` has it; 19 is the lowest priority.
 NICENESS: Final = 15
 

@@ -69,8 +69,7 @@ class RestorePoints:
 
     def newest(self, folder: str) -> datetime | None:
         """Return when a user's newest point was taken (UTC), None if there is none."""
-        points = self.points(folder)
-        return points[-1].taken_at if points else None
+        return restore_points.newest_point(self.folder(folder))
 
     def take(
         self, folder: str, reason: str, *, pinned: bool = False, step: Step = lambda: None

@@ -37,6 +37,7 @@ from syncserver.collections.restore_points import (
     new_point,
     restore_points,
 )
+from syncserver.errors import ServerBusy
 from syncserver.media.folders import MediaFolder
 from syncserver.media.index import IndexUnusable
 from syncserver.media.library import Libraries
@@ -172,14 +173,17 @@ def _has_newest(lease: Lease, media: MediaState) -> bool:
     return known == (head.modified, head.schema_modified, head.usn, media.usn)
 
 
-def _copy_closed(lease: Lease, copy: Path) -> Stamp | None:
+def _copy_closed(lease: Lease, copy: Path) -> Stamp:
     """Copy the file after closing it: its log is folded in then, and nobody's lock is lost.
 
     Any reader of an open file would drop SQLite's locks on it when it is done.
     """
     lease.close_collection()
+    stamp = stamp_of(lease.folder.collection)
+    if stamp is None:
+        raise ServerBusy("The collection could not be closed.")  # a copy would lack its log
     atomic_files.copy(lease.folder.collection, copy)
-    return stamp_of(lease.folder.collection)
+    return stamp
 
 
 def _manifest(contents: Contents, packed: Path, size: int, source: _Source) -> Manifest:

@@ -110,7 +110,7 @@ def restore_points(folder: UserFolder) -> list[RestorePoint]:
 
 
 def newest_point(folder: UserFolder) -> datetime | None:
-    """Return when the newest of the user's points was taken, None if there is none."""
+    """Return when a user's newest point was taken (UTC), None if there is none."""
     points = restore_points(folder)
     return points[-1].taken_at if points else None
 

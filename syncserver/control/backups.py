@@ -170,8 +170,9 @@ def _drilled(result: dict[str, Any]) -> str:
 def _row(point: dict[str, Any]) -> Sequence[Cell]:
     state = [word for word in ("pinned", "offsite") if point[word]]
     if not point["sound"]:
-        state.append("damaged")
-    numbers = (point[name] for name in ("stored_bytes", "notes", "reviews", "media_files"))
+        state.append("not checked yet" if point["sound"] is None else "damaged")
+    counts = (point[name] for name in ("stored_bytes", "notes", "reviews", "media_files"))
+    numbers = ("?" if count is None else count for count in counts)
     return (point["snapshot"], point["taken_at"], point["reason"], *numbers, ", ".join(state))
 
 

@@ -1,6 +1,7 @@
 """Errands about restore points: take, list, restore, drill."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from syncserver.backups.store_failures import StoreFailed
 from syncserver.collections.restore_points import RestorePoint
 from syncserver.collections.retention import MANUAL
 from syncserver.errands.errand import ErrandFailed, Progress
-from syncserver.errors import SyncServerError
+from syncserver.errors import ServerBusy, SyncServerError
 from syncserver.services import Services
 
 # What of a manifest is told.
@@ -65,7 +66,8 @@ def snapshots(
     service, folder = services.restore_points, arguments["folder"]
     if arguments["offsite"]:
         return _copies(service, folder)
-    service.complete(folder)
+    with suppress(ServerBusy):  # without room those not looked at yet are listed as such
+        service.complete(folder)
     return [_document(point, read_manifest(point)) for point in reversed(service.points(folder))]
 
 

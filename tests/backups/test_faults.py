@@ -18,7 +18,7 @@ from tests.support.stored_files import change, copy_of
 OPTIONS = {"snapshot_interval": 0, "snapshots_min_free": 0}
 MEGABYTE = 1_000_000
 DISK_MEGABYTES = 48
-KILLS = 6
+KILLS = 4
 FAILED = 1
 
 
@@ -65,15 +65,12 @@ def test_a_server_killed_while_it_restores_has_the_old_collection_or_the_restore
     large.add_note("newer", "")
     assert large.sync() == NO_CHANGES
     present = first_fields(server, account)
-    seen = set()
     for number in range(KILLS):
         restore = keeper.begin("restore", account.name, snapshot)
         kill_soon(server, account, number)
         restore.wait()
         server.start()
-        held = first_fields(server, account)
-        assert held in (present, restored)
-        seen.add(held == restored)
+        assert first_fields(server, account) in (present, restored)
         assert keeper.ctl("restore-drill", account.name).exit_code == 0
         assert strays(server, account) == []
     keeper.must("restore", account.name, snapshot)
@@ -210,13 +207,18 @@ def test_a_full_disk_costs_no_point_and_nobody_a_sync(
 def test_below_the_limit_of_free_space_no_point_is_taken(
     tmp_path: Path, unused_device: NewDevice
 ) -> None:
-    server = WatchedServer(tmp_path / "server", {"snapshots_min_free": 2**60})
+    options = {"snapshot_interval": 1, "snapshots_min_free": 2**60}
+    server = WatchedServer(tmp_path / "server", options)
     try:
         keeper, account = Keeper(server), server.new_account()
         device = unused_device("device").login(server.url, account)
         device.add_note("one", "")
         assert device.sync() == FULL_UPLOAD
         device.upload()
+        wait_until(lambda: server.events("snapshot_failed"), "it is told")
+        time.sleep(3)  # intervals, in which it is not told again
+        (told,) = server.events("snapshot_failed")
+        assert "snapshots_min_free" in told["problem"]
         ended = keeper.ctl("backup", account.name)
         assert ended.exit_code == FAILED
         assert "snapshots_min_free" in ended.output

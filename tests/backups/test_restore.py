@@ -9,6 +9,7 @@ from tests.support.accounts import Account
 from tests.support.backups import Keeper, contents_of, download_after_restore
 from tests.support.device import NO_CHANGES, Device
 from tests.support.faults_server import WatchedServer
+from tests.support.faults_sync import HandMadeSync, log_in
 from tests.support.media_device import (
     bring_media_into_step,
     delete_media,
@@ -19,7 +20,7 @@ from tests.support.media_device import (
     write_media,
 )
 
-OPTIONS = {"snapshot_interval": 0}
+OPTIONS = {"snapshot_interval": 0, "takeover_after": 1}
 NO_SUCH_USER = 67
 
 
@@ -161,6 +162,17 @@ def test_a_damaged_collection_can_be_replaced_by_a_restore_point(
     damaged = keeper.points(account)[0]
     assert (damaged["reason"], damaged["sound"]) == ("restore", False)
     assert keeper.ctl("restore", account.name, damaged["snapshot"]).exit_code == 1
+
+
+def test_a_sync_that_a_restore_ends_is_told_so_and_its_device_downloads(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device
+) -> None:
+    snapshot = keeper.backup(account)
+    sync = HandMadeSync(log_in(server, account), laptop.notetype("Basic")["id"]).begin()
+    keeper.must("restore", account.name, snapshot)
+    assert sync.send_notes("too late").status == 409
+    assert server.notes(account) == ["one", "three", "two"]
+    download_after_restore(laptop)
 
 
 @pytest.mark.parametrize("name", ["2020", "nonsense", ""])

