@@ -55,14 +55,14 @@ def packed(device: Device, path: Path, *, legacy: bool = False) -> Path:
 def unpack_on_a_desktop(device: Device, package: Path) -> None:
     """Import a package, as the desktop does: it replaces everything."""
     col, media = device.col, Path(device.col.media.dir())
-    col.close_for_full_sync()
+    col.close()
     col._backend.import_collection_package(
         col_path=col.path,
         backup_path=str(package),
         media_folder=str(media),
         media_db=str(media.with_suffix(".db2")),
     )
-    col.reopen(after_full_sync=True)
+    col.reopen()
 
 
 @pytest.mark.parametrize("legacy", [False, True])
