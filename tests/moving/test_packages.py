@@ -10,7 +10,8 @@ import zstandard
 from anki import import_export_pb2
 
 from syncserver.moving import colpkg
-from tests.moving.conftest import NewDevice, Operating
+from tests.conftest import NewDevice
+from tests.moving.conftest import Operating
 from tests.support.accounts import Account
 from tests.support.contents import contents
 from tests.support.device import FULL_DOWNLOAD, FULL_SYNC, NO_CHANGES, Device

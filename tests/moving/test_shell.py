@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import NewDevice
 from tests.control.test_terminal import Terminal
-from tests.moving.conftest import NewDevice, Operating
+from tests.moving.conftest import Operating
 from tests.support.accounts import Account
 from tests.support.device import FULL_SYNC, NO_CHANGES, Device
 from tests.support.media_server import wait_until
