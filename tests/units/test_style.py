@@ -45,6 +45,7 @@ ALLOWED_WRITES = {
     "moving/colpkg.py:_version": "reads only; the mode is the one for members of a zip",
     "moving/colpkg.py:parts": "reads only; the mode is the one for members of a zip",
     "rest/importing.py:written_file": "a temporary file of atomic_files, read and dropped",
+    "rest/package_media.py:_expanded_size": "reads only; the mode is the one for members of a zip",
     "rest/package_media.py:_member": "reads only; the mode is the one for members of a zip",
     "rest/media_store.py:store_bytes": "a temporary file of atomic_files, read and dropped",
     "server.py:ownership": "a temporary file of atomic_files, which moves it into its place",
