@@ -364,3 +364,26 @@ def test_other_files_are_refused(
     assert result.exit_code == 1
     assert str(tmp_path / name) in result.errors
     assert server.notes(account) == ["one", "two"]
+
+
+def test_a_damaged_collection_is_replaced_and_kept(
+    server: MovingServer,
+    account: Account,
+    laptop: Device,
+    operating: Operating,
+    tmp_path: Path,
+) -> None:
+    package = packed(laptop, tmp_path / "all.colpkg")
+    server.stop()
+    stored = server.stored_collection(account)
+    damaged = stored.read_bytes()[:5000] + b"damage" * 3000
+    stored.write_bytes(damaged)
+    server.start()
+    with operating():
+        server.must("import", account.name, package, "--yes")
+    assert server.notes(account) == ["one", "two"]
+    [kept] = server.backups(account)
+    assert kept.read_bytes() == damaged
+    assert laptop.sync() == FULL_SYNC
+    laptop.download()
+    assert laptop.check_database() == ""
