@@ -110,7 +110,7 @@ def sql(
 def _work(path: Path, user_name: str, command: str | None) -> _Outcome:
     """Run an operator's code on the collection at `path`."""
     collection = LibankiCollection(path)
-    before = read_committed_state(collection)
+    before, schema = read_committed_state(collection), _sqlite_schema(collection)
     writes = collection.scalar("select total_changes()")
     interpreter = _Interpreter({"col": collection.objects, "exit": _leave, "quit": _leave})
     try:
@@ -120,13 +120,21 @@ def _work(path: Path, user_name: str, command: str | None) -> _Outcome:
     finally:
         with suppress(Rejected, CollectionDamaged):
             collection.close()
-    with opened(path) as again:
-        after = read_committed_state(again)
-    return _Outcome(
-        changed=after != before or bool(writes),
-        full_sync=after.schema_modified != before.schema_modified,
-        exit_code=interpreter.exit_code,
-    )
+    try:
+        with opened(path) as again:
+            after = read_committed_state(again)
+            changed = (before, schema) != (after, _sqlite_schema(again)) or bool(writes)
+    except CollectionDamaged as problem:
+        raise CommandFailed(
+            f"this is no collection any more; nothing was kept: {problem}"
+        ) from None
+    full_sync = after.schema_modified != before.schema_modified
+    return _Outcome(changed, full_sync, interpreter.exit_code)
+
+
+def _sqlite_schema(collection: LibankiCollection) -> int:
+    """Return SQLite's count of changes of tables, which are no changes of rows."""
+    return int(collection.scalar("pragma schema_version"))
 
 
 class _Interpreter(code.InteractiveConsole):
@@ -139,6 +147,8 @@ class _Interpreter(code.InteractiveConsole):
 
     def run(self, command: str | None, user_name: str) -> None:
         """Run code to its end, with errors shown as Python does."""
+        # The command line's own would show this program's lines as well.
+        sys.excepthook = sys.__excepthook__
         try:
             if command is not None:
                 self._run_text(command, "<command>")

@@ -105,11 +105,12 @@ def receive(services: Services, arguments: Mapping[str, Any]) -> Talk:
 
 
 def _commit(lease: Lease, copy: Path, backups_keep: int) -> None:
+    candidate = validated_candidate(copy)
     with opened(copy) as collection:
         if read_committed_state(collection).modified == lease.committed.modified:
             # Changed by SQL alone, which sets no time.
             collection.execute("update col set mod = ?", new_modification_time(lease))
-    replace_collection(lease, validated_candidate(copy), backups_keep)
+    replace_collection(lease, candidate, backups_keep)
 
 
 @contextmanager

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 import pytest
 
+from tests.conftest import NewDevice
 from tests.support.accounts import Account
 from tests.support.device import FULL_UPLOAD, Device
 from tests.support.media_server import assert_nothing_unexpected
 from tests.support.moving_server import MovingServer
 
-NewDevice = Callable[[str], Device]
 Operating = Callable[[], AbstractContextManager[None]]
 
 
@@ -43,20 +42,6 @@ def operating(request: pytest.FixtureRequest, server: MovingServer) -> Operating
             server.start()
 
     return operate
-
-
-@pytest.fixture
-def unused_device(tmp_path: Path) -> Iterator[NewDevice]:
-    """Make a device that is not logged in anywhere."""
-    devices = []
-
-    def make(name: str) -> Device:
-        devices.append(Device(tmp_path / name))
-        return devices[-1]
-
-    yield make
-    for device in devices:
-        device.close()
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.moving.conftest import NewDevice, Operating
+from tests.conftest import NewDevice
+from tests.moving.conftest import Operating
 from tests.support.accounts import Account
 from tests.support.device import FULL_DOWNLOAD, NO_CHANGES
 from tests.support.media_client import media_client

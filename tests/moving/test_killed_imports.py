@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.moving.conftest import NewDevice
+from tests.conftest import NewDevice
 from tests.support.accounts import Account
 from tests.support.device import Device
 from tests.support.media_device import sync_media, write_media

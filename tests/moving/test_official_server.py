@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.moving.conftest import NewDevice, Operating
+from tests.conftest import NewDevice
+from tests.moving.conftest import Operating
 from tests.support.accounts import Account
 from tests.support.agreement import assert_all_sides_agree
 from tests.support.device import FULL_DOWNLOAD, FULL_SYNC, FULL_UPLOAD, NO_CHANGES, Device

@@ -10,7 +10,8 @@ import zstandard
 from anki import import_export_pb2
 
 from syncserver.moving import colpkg
-from tests.moving.conftest import NewDevice, Operating
+from tests.conftest import NewDevice
+from tests.moving.conftest import Operating
 from tests.support.accounts import Account
 from tests.support.contents import contents
 from tests.support.device import FULL_DOWNLOAD, FULL_SYNC, NO_CHANGES, Device
@@ -55,14 +56,14 @@ def packed(device: Device, path: Path, *, legacy: bool = False) -> Path:
 def unpack_on_a_desktop(device: Device, package: Path) -> None:
     """Import a package, as the desktop does: it replaces everything."""
     col, media = device.col, Path(device.col.media.dir())
-    col.close_for_full_sync()
+    col.close()
     col._backend.import_collection_package(
         col_path=col.path,
         backup_path=str(package),
         media_folder=str(media),
         media_db=str(media.with_suffix(".db2")),
     )
-    col.reopen(after_full_sync=True)
+    col.reopen()
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -363,3 +364,26 @@ def test_other_files_are_refused(
     assert result.exit_code == 1
     assert str(tmp_path / name) in result.errors
     assert server.notes(account) == ["one", "two"]
+
+
+def test_a_damaged_collection_is_replaced_and_kept(
+    server: MovingServer,
+    account: Account,
+    laptop: Device,
+    operating: Operating,
+    tmp_path: Path,
+) -> None:
+    package = packed(laptop, tmp_path / "all.colpkg")
+    server.stop()
+    stored = server.stored_collection(account)
+    damaged = stored.read_bytes()[:5000] + b"damage" * 3000
+    stored.write_bytes(damaged)
+    server.start()
+    with operating():
+        server.must("import", account.name, package, "--yes")
+    assert server.notes(account) == ["one", "two"]
+    [kept] = server.backups(account)
+    assert kept.read_bytes() == damaged
+    assert laptop.sync() == FULL_SYNC
+    laptop.download()
+    assert laptop.check_database() == ""

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import NewDevice
 from tests.control.test_terminal import Terminal
-from tests.moving.conftest import NewDevice, Operating
+from tests.moving.conftest import Operating
 from tests.support.accounts import Account
 from tests.support.device import FULL_SYNC, NO_CHANGES, Device
 from tests.support.media_server import wait_until
@@ -217,11 +218,25 @@ class Operator:
         self.config = server.config
 
 
+class Prompt(Terminal):
+    """A shell on a terminal, read word by word."""
+
+    def __init__(self, server: MovingServer, account: Account) -> None:
+        super().__init__(Operator(server), "shell", account.name)  # type: ignore[arg-type]
+        self._read_to = 0
+
+    def expect(self, text: str) -> None:
+        """Read until `text` is shown, after all that was expected so far."""
+        while (found := self.shown.find(text, self._read_to)) < 0:
+            assert self._read(), f"{text!r} was not shown, but {self.shown!r}"
+        self._read_to = found + len(text)
+
+
 @pytest.mark.parametrize(("answer", "kept"), [("y", True), ("n", False)])
 def test_at_a_prompt_it_is_asked_at_the_end(
     server: MovingServer, account: Account, laptop: Device, answer: str, kept: bool
 ) -> None:
-    terminal = Terminal(Operator(server), "shell", account.name)  # type: ignore[arg-type]
+    terminal = Prompt(server, account)
     try:
         terminal.expect(f"`col` is the collection of {account.name}")
         for line in ("1 / 0", *ADD.splitlines()):
@@ -240,7 +255,7 @@ def test_at_a_prompt_it_is_asked_at_the_end(
 def test_a_look_around_is_not_asked_about(
     server: MovingServer, account: Account, laptop: Device
 ) -> None:
-    terminal = Terminal(Operator(server), "shell", account.name)  # type: ignore[arg-type]
+    terminal = Prompt(server, account)
     try:
         terminal.expect(">>> ")
         terminal.type("col.note_count()")
@@ -257,7 +272,7 @@ def test_a_look_around_is_not_asked_about(
 def test_ctrl_c_at_the_question_keeps_nothing(
     server: MovingServer, account: Account, laptop: Device
 ) -> None:
-    terminal = Terminal(Operator(server), "shell", account.name)  # type: ignore[arg-type]
+    terminal = Prompt(server, account)
     try:
         for line in (*ADD.splitlines(), "exit()"):
             terminal.expect(">>> ")
