@@ -56,9 +56,13 @@ def objects_in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(_objects(kind, counts[kind]) for kind in told)
 
 
-def _objects(kind: str, count: int) -> str:
-    one, several = OBJECTS.get(kind, (kind, kind))
+def counted(count: int, one: str, several: str) -> str:
+    """Return a number with its word, such as "1 note" or "1,000 notes"."""
     return f"{count:,} {one if count == 1 else several}"
+
+
+def _objects(kind: str, count: int) -> str:
+    return counted(count, *OBJECTS.get(kind, (kind, kind)))
 
 
 def _exchanged(entry: JournalEntry) -> str:

@@ -9,10 +9,7 @@ from syncserver import events
 
 
 def operator_name() -> str:
-    """Return the name of the system's user, and who used sudo to become that.
-
-    Of the process, not of the environment, in which anybody can write anything.
-    """
+    """Return the name of the system's user, and who says to have become that by sudo."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container's user may have no name

@@ -17,10 +17,16 @@ from syncserver.control.installation import (
     open_installation,
 )
 from syncserver.control.journal import flush_journal
-from syncserver.control.journal_words import in_words
+from syncserver.control.journal_words import counted, in_words
 from syncserver.control.output import print_json, print_table, say
 
 SLOWEST_SHOWN: Final = 5
+KINDS: Final = {
+    "sync": ("sync", "syncs"),
+    "media": ("media sync", "media syncs"),
+    "upload": ("upload", "uploads"),
+    "download": ("download", "downloads"),
+}
 UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -47,7 +53,8 @@ def stats(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
     if as_json:
         print_json(document)
         return
-    say(f"{len(users)} users with {devices} devices")
+    of_users = counted(len(users), "user", "users")
+    say(f"{of_users} with {counted(devices, 'device', 'devices')}")
     _say_activity("last 24 hours", day)
     _say_activity("last 7 days", week)
     _say_disk(disk)
@@ -61,9 +68,7 @@ def stats(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
 def _activity(accounts: Accounts, since: datetime) -> dict[str, Any]:
     totals = accounts.journal.totals(since)
     return {
-        "finished": {
-            kind: _count(totals, kind) for kind in ("sync", "upload", "download", "media")
-        },
+        "finished": {kind: _count(totals, kind) for kind in KINDS},
         "unfinished": sum(one.count for one in totals if one.outcome != "finished"),
         "bytes_in": sum(one.bytes_in for one in totals),
         "bytes_out": sum(one.bytes_out for one in totals),
@@ -89,18 +94,20 @@ def _disk(use: DiskUse, free: int) -> dict[str, int]:
 
 
 def _say_activity(when: str, activity: dict[str, Any]) -> None:
-    done = activity["finished"]
+    done = [counted(activity["finished"][kind], *words) for kind, words in KINDS.items()]
     say(
-        f"{when}: {done['sync']} syncs, {done['media']} media syncs, {done['upload']} uploads,"
-        f" {done['download']} downloads, {activity['unfinished']} not finished;"
+        f"{when}: {', '.join(done)}, {activity['unfinished']} not finished;"
         f" {readable(activity['bytes_in'])} in, {readable(activity['bytes_out'])} out"
     )
 
 
 def _say_disk(disk: dict[str, int]) -> None:
-    say(f"{disk['collections']} collections: {readable(disk['collection_bytes'])}")
-    say(f"{disk['media_files']} media files: {readable(disk['media_bytes'])}")
-    say(f"{disk['backup_files']} backups: {readable(disk['backup_bytes'])}")
+    for count, size, one, several in (
+        ("collections", "collection_bytes", "collection", "collections"),
+        ("media_files", "media_bytes", "media file", "media files"),
+        ("backup_files", "backup_bytes", "backup", "backups"),
+    ):
+        say(f"{counted(disk[count], one, several)}: {readable(disk[size])}")
     say(f"on disk: {readable(disk['users_on_disk_bytes'])}, free: {readable(disk['free_bytes'])}")
 
 

@@ -1,6 +1,11 @@
 """The journal of a user's syncs says what real devices have done, in figures and in words."""
 
 import json
+import secrets
+import socket
+import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,16 +13,18 @@ import pytest
 from tests.faults.conftest import NewDevice, NewSync
 from tests.support.accounts import Account
 from tests.support.device import DEFAULT_DECK, NO_CHANGES, Device
-from tests.support.faults_server import WatchedServer
+from tests.support.faults_server import WatchedServer, wait_until
 from tests.support.faults_sync import (
     FirstCollection,
     HandMadeSync,
     WatchedClient,
+    log_in,
     make_first_collection,
     upload,
 )
 from tests.support.looking_in import get
 from tests.support.media_device import delete_media, sync_media, write_media
+from tests.support.raw_client import compressed_pieces
 
 OPTIONS = {"takeover_after": 1, "sync_wait": 2, "max_media_file_bytes": 1000}
 
@@ -157,6 +164,30 @@ def test_whole_collections_are_told(
     assert "fetched the whole collection" in told(server, account)
 
 
+def test_a_download_that_the_device_gives_up_is_told(
+    server: WatchedServer, account: Account, tmp_path: Path
+) -> None:
+    device = Device(tmp_path / "large")
+    device.add_notes([(secrets.token_hex(20_000), "back") for _ in range(600)])
+    device.close()
+    client = log_in(server, account)
+    upload(client, Path(device.col.path))
+    payload = b"".join(compressed_pieces(b"{}"))
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        head = (
+            "POST /sync/download HTTP/1.1\r\nHost: localhost\r\n"
+            f"anki-sync: {client.sync_header()}\r\nContent-Length: {len(payload)}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + payload)
+        assert connection.recv(1000)
+    wait_until(lambda: newest(server, account)["kind"] == "download", "its end is noted")
+    entry = newest(server, account)
+    assert (entry["outcome"], entry["reason"]) == (
+        "failed",
+        "the device hung up before it had everything",
+    )
+
+
 def test_a_refused_upload_is_told_with_its_reason(
     server: WatchedServer, account: Account, client: WatchedClient
 ) -> None:
@@ -221,8 +252,6 @@ def test_a_device_that_is_turned_away_is_told(
 ) -> None:
     waiting = new_sync().ask_meta()
     first = new_sync().begin()
-    import threading
-    import time
 
     over = threading.Event()
 
@@ -296,8 +325,6 @@ def test_who_is_syncing_is_told_while_it_happens(
 def test_the_totals_are_those_of_what_was_done(tmp_path: Any) -> None:
     server = WatchedServer(tmp_path / "server")
     try:
-        from tests.support.faults_sync import log_in
-
         first: FirstCollection = make_first_collection(tmp_path / "first")
         account = server.new_account()
         client = log_in(server, account)
@@ -319,10 +346,8 @@ def test_the_totals_are_those_of_what_was_done(tmp_path: Any) -> None:
         slowest = [one["milliseconds"] for one in totals["slowest"]]
         assert slowest == sorted((one["milliseconds"] for one in entries), reverse=True)
         text = server.control("stats")
-        assert "1 users with 1 devices" in text
-        assert (
-            "last 24 hours: 2 syncs, 0 media syncs, 1 uploads, 1 downloads, 1 not finished" in text
-        )
+        assert "1 user with 1 device" in text
+        assert "last 24 hours: 2 syncs, 0 media syncs, 1 upload, 1 download, 1 not finished" in text
         assert get(server.port, "/health").status == 200
     finally:
         server.stop()

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -60,7 +60,6 @@ class Readiness:
             "leases": lambda services: _leases(services, stuck_seconds),
         }
         self._lock = threading.Lock()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readiness")
         self._running: Future[Findings] | None = None
         self._newest: Findings | None = None
 
@@ -70,23 +69,26 @@ class Readiness:
             newest = self._newest
             if newest is not None and time.monotonic() - newest.at < FRESH_SECONDS:
                 return newest
-            if self._running is None:
-                self._running = self._thread.submit(self._look)
-            running = self._running
+            running = self._running or self._begin()
         try:
             return running.result(ANSWER_SECONDS)
         except NotInTime:
             text = f"the checks did not end within {ANSWER_SECONDS:.0f} seconds"
             return Findings({"checks": text}, time.monotonic())
 
-    def _look(self) -> Findings:
-        try:
-            problems = {name: _found(check, self._services) for name, check in self._checks.items()}
-            self._newest = Findings(problems, time.monotonic())
-            return self._newest
-        finally:
-            with self._lock:
-                self._running = None
+    def _begin(self) -> Future[Findings]:
+        future: Future[Findings] = Future()
+        self._running = future
+        # A daemon: a disk that does not answer must not keep the server from ending.
+        threading.Thread(target=self._look, args=(future,), name="readiness", daemon=True).start()
+        return future
+
+    def _look(self, future: Future[Findings]) -> None:
+        problems = {name: _found(check, self._services) for name, check in self._checks.items()}
+        found = Findings(problems, time.monotonic())
+        with self._lock:
+            self._newest, self._running = found, None
+        future.set_result(found)
 
 
 def _found(check: Check, services: Services) -> Problem:
@@ -94,8 +96,8 @@ def _found(check: Check, services: Services) -> Problem:
         return check(services)
     except SyncServerError as problem:
         return problem.cause or problem.public_text
-    except OSError as problem:
-        return f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem)
+    except Exception as problem:  # whatever it is, the server is not well
+        return f"{type(problem).__name__}: {problem}"
 
 
 def _accounts(services: Services) -> Problem:

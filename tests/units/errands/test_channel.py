@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from syncserver import events
 from syncserver.collections import data_root_lock
 from syncserver.errands.channel import (
     SOCKET_NAME,
@@ -21,6 +22,7 @@ from syncserver.errands.channel import (
     run_errand,
 )
 from syncserver.errands.errand import ErrandFailed
+from syncserver.errands.registry import ERRANDS
 from syncserver.services import Services
 from syncserver.settings import Settings
 
@@ -169,3 +171,16 @@ def test_several_errands_are_run_at_the_same_time(services: Services) -> None:
         for thread in threads:
             thread.join(30)
     assert found == [True] * 10
+
+
+def test_what_an_errand_does_is_said_to_be_its_senders(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    def look(*_arguments: object) -> None:
+        seen.append(events.request_fields.get())
+
+    monkeypatch.setitem(ERRANDS, "look", look)
+    ask_server(services.settings.data_root, Request("look", {}, operator="anna"), no_progress)
+    assert seen == [{"operator": "anna"}]
