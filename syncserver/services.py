@@ -23,6 +23,7 @@ from syncserver.errors import SyncConflict
 from syncserver.free_memory import return_free_memory
 from syncserver.jobs import Jobs
 from syncserver.limits.admission import Admission
+from syncserver.limits.reminders import Reminders
 from syncserver.maintenance import Maintenance
 from syncserver.media.batch import drop_stray_batches
 from syncserver.media.folders import MediaFolder
@@ -66,6 +67,7 @@ class Services:
         self.media = Libraries(settings)
         self.jobs = Jobs()
         self.admission = Admission(settings)
+        self.reminders = Reminders()
         self.maintenance = Maintenance(settings.data_root)
         self._lock = threading.Lock()
         self._companions: dict[str, Companion] = {}

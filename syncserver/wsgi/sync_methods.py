@@ -29,6 +29,7 @@ from syncserver.sync import changes, chunks, finish, full_download, full_upload,
 from syncserver.sync import meta as meta_step
 from syncserver.sync import start as start_step
 from syncserver.sync.session import current_session
+from syncserver.wsgi import near_limits
 from syncserver.wsgi.call import SMALL_REQUEST, Call
 
 UPLOAD_ACCEPTED: Final = b"OK"
@@ -70,7 +71,8 @@ def meta(call: Call) -> Answer:
         _log_damage(problem)
         holds_nothing = _holds_nothing(_user_folder(call, folder))
         return meta_step.damaged_meta(request, _media_usn(call, folder), empty=holds_nothing)
-    return meta_step.meta(request, committed, _media_usn(call, folder))
+    media_usn = _media_usn(call, folder)
+    return meta_step.meta(request, committed, media_usn, near_limits.warning(call.services, device))
 
 
 def _log_damage(problem: CollectionDamaged) -> None:
@@ -101,6 +103,7 @@ def start(call: Call) -> Answer:
     request = call.message(messages.StartRequest)
     with call.services.collections.lease(device.user.folder, caller) as lease:
         answer = start_step.start(lease, caller, request)
+    near_limits.note_seen(call.services, device)
     log.info(events.SYNC_STARTED)
     return answer
 

@@ -137,7 +137,7 @@ def test_a_data_root_that_is_not_the_servers(tmp_path: Path, check: Check) -> No
     os.chown(data_root, SOMEBODY_ELSE, SOMEBODY_ELSE)
     checked = check("--quick")
     assert checked.exit_code == FOUND
-    assert [one["where"] for one in checked.about("data")][0] == str(data_root)
+    assert next(one["where"] for one in checked.about("data")) == str(data_root)
 
 
 def test_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_missing_and_changed_media(
 def test_a_backup_that_could_not_be_restored(
     server: WatchedServer, account: Account, device: Device, check: Check
 ) -> None:
-    newest = sorted((server.user_folder(account) / "backups").iterdir())[-1]
+    newest = max((server.user_folder(account) / "backups").iterdir())
     content = newest.read_bytes()
     newest.write_bytes(content[: len(content) // 2])
     finding = check().only(account.name)
