@@ -125,6 +125,7 @@ class Services:
         next_flush = time.monotonic() + FLUSH_SECONDS
         while not self._stopping.wait(HOUSEKEEPING_SECONDS):
             try:
+                self.maintenance.notice()  # logs when it begins and ends
                 self._close_what_is_idle()
                 self._purge_removed_users()
                 if time.monotonic() >= next_flush:

@@ -89,7 +89,7 @@ def _inside(collection: LibankiCollection) -> Iterator[Problem]:
     yield from _times(collection)
     report, is_sound = collection.objects.fix_integrity()
     if not is_sound:
-        lines = [line for line in report.splitlines() if line.strip()]
+        lines = report.splitlines()[:-1] or [report]  # the last one says that it was optimized
         yield Problem(
             "warning", f"Anki would mend: {'; '.join(lines[:MOST_NAMED])}", CHECK_DATABASE
         )

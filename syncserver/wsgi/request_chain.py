@@ -46,6 +46,8 @@ class RequestContext:
     visit: Visit | None = None
     # Whether the rest of a body is read before it is answered.
     hears_out: bool = True
+    # And how much of it at most.
+    heard_bytes: int = DRAINED_BYTES
 
     def reads_body(self) -> None:
         """Count for the address, unless it is known for whom. Raises TooManyAtOnce."""
@@ -216,7 +218,7 @@ def _drain(context: RequestContext) -> None:
     """
     if context.body is not None and context.hears_out:
         with suppress(Exception):  # a connection that is gone needs no answer
-            context.body.drain(DRAINED_BYTES)
+            context.body.drain(context.heard_bytes)
 
 
 def _refusal(refusal: SyncServerError) -> Response:

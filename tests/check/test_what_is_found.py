@@ -257,9 +257,9 @@ def test_rows_that_no_sync_could_pass_with(account: Account, closed: Path, check
 
 
 def test_what_anki_itself_would_mend(account: Account, closed: Path, check: Check) -> None:
-    change(closed, "delete from cards where id = (select min(id) from cards)")
+    change(closed, "update cards set did = 12345 where id = (select min(id) from cards)")
     finding = check().only(account.name)
-    assert "Anki would mend" in finding["problem"]
+    assert finding["problem"] == "Anki would mend: Fixed 1 missing deck."
     assert "Check Database" in finding["remedy"]
 
 
