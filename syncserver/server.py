@@ -28,10 +28,9 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from syncserver import __version__
+from syncserver import __version__, connections
 from syncserver.accounts.database import DatabaseUnusable, migrate, open_database
 from syncserver.collections import atomic_files, data_root_lock
-from syncserver.dead_connections import notice_dead_connections
 from syncserver.events import (
     GRANIAN_MESSAGE,
     SERVER_STARTED,
@@ -51,8 +50,7 @@ from syncserver.settings import (
 # Connections that the kernel holds while all threads work; Linux cuts it at net.core.somaxconn.
 BACKLOG: Final = 2048
 # Connections that are open beside those with a request, of which Granian counts both: clients keep
-# theirs for the next one. With the collections that are open this stays below the 1,024 files that
-# a process may have open by default.
+# theirs for the next one.
 RESTING_CONNECTIONS: Final = 512
 STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
@@ -225,7 +223,8 @@ def _start_worker(app: WsgiApp, settings: Settings, url: str, options: ServerSet
     share_memory_among_threads()
     services = services_for(settings)
     services.admission.fit_to(options.threads)
-    notice_dead_connections()
+    connections.allow_many()
+    connections.watch()
     # Finalizers run after Granian has let the requests in progress end.
     Finalize(None, services.close, exitpriority=10)
     services.start()

@@ -20,7 +20,7 @@ LAYERS = (
     ("services",),
     ("sync", "media"),
     ("collections", "accounts", "jobs", "limits", "maintenance"),
-    ("protocol", "settings", "errors", "events", "free_memory", "dead_connections"),
+    ("protocol", "settings", "errors", "events", "free_memory", "connections"),
     ("__init__",),
 )
 HEIGHT = {part: -number for number, layer in enumerate(LAYERS) for part in layer}

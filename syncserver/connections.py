@@ -1,12 +1,16 @@
-"""Have the system notice clients that have vanished: a phone that lost its network says no goodbye.
+"""What the system does for connections: notices those that are dead, and allows many.
 
-A request of theirs would wait for the rest of its body for ever, with a thread, and with one of the
-user's places. Linux gives the options of a listening socket to the connections that it accepts.
+A phone that has lost its network says no goodbye. A request of its would wait for the rest of its
+body for ever, with a thread, and with one of its user's places. Linux gives the options of a
+listening socket to the connections that it accepts.
 """
 
 import os
+import resource
 import socket
 import stat
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
@@ -20,9 +24,34 @@ OPTIONS: Final = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 120_000),
 )
+# The usual 1,024 are few for that many connections, each with a file that is being written.
+MOST_OPEN_FILES: Final = 65_536
+# Granian begins to listen a moment after it has loaded the app.
+WATCH_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 0.2
 
 
-def notice_dead_connections() -> None:
+def allow_many() -> None:
+    """Let this process have as many connections and files open as it may, within reason."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def watch() -> None:
+    """Notice dead ones of sockets that begin to listen within the next seconds, in a thread."""
+    threading.Thread(target=_watch, name="watch connections", daemon=True).start()
+
+
+def _watch() -> None:
+    deadline = time.monotonic() + WATCH_SECONDS
+    while time.monotonic() < deadline:
+        notice_dead_ones()
+        time.sleep(LOOK_SECONDS)
+
+
+def notice_dead_ones() -> None:
     """Set these options for all that this process's listening TCP sockets accept from now on."""
     for listening in _listening_sockets():
         for option in OPTIONS:
