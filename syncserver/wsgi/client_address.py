@@ -10,6 +10,8 @@ from webob import Request
 from syncserver.settings import IpNetwork
 
 REMEMBERED_ADDRESSES: Final = 1024
+# Of connections through a Unix socket, unless a proxy says whose they are.
+UNKNOWN: Final = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class TrustedProxies:
 
         Whoever is not trusted can write anything into X-Forwarded-For, so it is read from its end.
         """
-        address = request.environ.get("REMOTE_ADDR", "") or "unknown"
+        address = request.environ.get("REMOTE_ADDR", "") or UNKNOWN
         forwarded = request.headers.get("X-Forwarded-For", "")
         for earlier in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
             if not self._is_trusted(address):

@@ -21,7 +21,7 @@ from syncserver import events
 from syncserver.errors import NotFound, SyncServerError, TooManyAtOnce
 from syncserver.limits.admission import Admission, Visit
 from syncserver.protocol.bounded_streams import CountingSource
-from syncserver.wsgi.client_address import TrustedProxies
+from syncserver.wsgi.client_address import UNKNOWN, TrustedProxies
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -51,7 +51,7 @@ class RequestContext:
 
     def reads_body(self) -> None:
         """Count for the address, unless it is known for whom. Raises TooManyAtOnce."""
-        if self.visit is not None:
+        if self.visit is not None and self.address != UNKNOWN:
             self.visit.reads_body(self.address)
 
     def is_of(self, user_id: int) -> None:
