@@ -26,6 +26,7 @@ from syncserver.errors import SyncConflict
 from syncserver.free_memory import return_free_memory
 from syncserver.jobs import Jobs
 from syncserver.limits.admission import Admission
+from syncserver.limits.reminders import Reminders
 from syncserver.maintenance import Maintenance
 from syncserver.media.batch import drop_stray_batches
 from syncserver.media.folders import MediaFolder
@@ -77,6 +78,7 @@ class Services:
         self.media_syncs = OpenMediaSyncs(self.journal.note)
         self.jobs = Jobs()
         self.admission = Admission(settings)
+        self.reminders = Reminders()
         self.maintenance = Maintenance(settings.data_root)
         self._lock = threading.Lock()
         self._companions: dict[str, Companion] = {}
@@ -141,6 +143,7 @@ class Services:
         next_flush = time.monotonic() + FLUSH_SECONDS
         while not self._stopping.wait(HOUSEKEEPING_SECONDS):
             try:
+                self.maintenance.notice()  # logs when it begins and ends
                 self._close_what_is_idle()
                 self._purge_removed_users()
                 if time.monotonic() >= next_flush:

@@ -366,7 +366,7 @@ def load_file(
         shared_values = dict(loader.parser.defaults())
         all_server_values = dict(loader.parser.items(SERVER_SECTION))
     except (configparser.Error, UnicodeDecodeError) as problem:
-        raise SettingsError(f"{config}: {problem}") from None
+        raise SettingsError(f"{config}: {' '.join(str(problem).split())}") from None
     file = str(config)
     shared = load_options(Settings, "DEFAULT", shared_values, file=file, environment=environment)
     server_values = _own_server_options(all_server_values, shared_values)

@@ -30,8 +30,7 @@ _loop: Final[list[Any]] = []
 # Threads that only move bytes; each waits for a body or for a client that reads slowly.
 RUNTIME_BLOCKING_THREADS: Final = 512
 # Connections that are open beside those with a request, of which Granian counts both: clients keep
-# theirs for the next one. With the collections that are open this stays below the 1,024 files that
-# a process may have open by default.
+# theirs for the next one.
 RESTING_CONNECTIONS: Final = 512
 IDLE_THREAD_SECONDS: Final = 30
 

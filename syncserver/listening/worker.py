@@ -17,6 +17,7 @@ from syncserver.events import SERVER_STARTED, TLS_RENEWED, TLS_UNUSABLE
 from syncserver.free_memory import share_memory_among_threads
 from syncserver.listening.granian_listener import GranianListener, WsgiApp
 from syncserver.listening.https_only import redirecting_app, with_hsts
+from syncserver.listening.open_files import allow_many_open_files
 from syncserver.listening.sockets import Listening, is_unix
 from syncserver.listening.tls import Tls, check
 from syncserver.listening.tls_trial import try_out
@@ -51,6 +52,7 @@ class Worker:
         share_memory_among_threads()
         services = services_for(self.settings)
         services.admission.fit_to(self.options.threads)
+        allow_many_open_files()
         services.start()
         try:
             threading.Thread(target=self._end_with_supervisor, daemon=True).start()

@@ -32,6 +32,8 @@ class Library:
         self._index: MediaIndex | None = None
         # The newest committed usn, None when it is not known without opening the index.
         self.last_usn: int | None = None
+        # What all files together took when the index was used last.
+        self.total_bytes: int | None = None
         self._active_batches: set[str] = set()
         self.last_used = 0.0
 
@@ -65,7 +67,8 @@ class Library:
             raise ServerBusy("Other requests for your media are still being worked on.")
         try:
             yield self
-            self.last_usn = self.index.totals().last_usn
+            totals = self.index.totals()
+            self.last_usn, self.total_bytes = totals.last_usn, totals.total_bytes
         except BaseException:
             self._close()
             raise

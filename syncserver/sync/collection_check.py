@@ -3,6 +3,7 @@
 For the operator. A sync checks what it needs by itself; this reads everything.
 """
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,10 +23,10 @@ CLOCK: Final = "set the clock of this computer and of the user's devices right"
 
 DAY_MS: Final = 86_400_000
 MOST_NAMED: Final = 3
-# What is stamped with a usn; -1 stands for "not sent yet" and is a client's alone.
+# What the sanity check at the end of a sync looks at; -1 stands for "not sent yet" and is a client's.
 STAMPED: Final = (
-    *("notes", "cards", "revlog", "graves", "notetypes"),
-    *("decks", "deck_config", "tags", "config"),
+    *("notes", "cards", "revlog", "graves"),
+    *("notetypes", "decks", "deck_config", "tags"),
 )
 
 
@@ -69,9 +70,12 @@ def _unreadable(copy: Path) -> str | None:
         return "the file is empty"
     if start != SQLITE_MAGIC:
         return "it is no SQLite file"
-    if not copy.with_name(f"{copy.name}-wal").exists() and schema_of(copy) is None:
-        return "there is no Anki collection in it"
-    return None
+    if copy.with_name(f"{copy.name}-wal").exists():
+        return None  # what the file alone says may not be all
+    try:
+        return None if schema_of(copy) else "there is no Anki collection in it"
+    except sqlite3.Error as problem:
+        return str(problem)
 
 
 def _inside(collection: LibankiCollection) -> Iterator[Problem]:
@@ -85,7 +89,7 @@ def _inside(collection: LibankiCollection) -> Iterator[Problem]:
     yield from _times(collection)
     report, is_sound = collection.objects.fix_integrity()
     if not is_sound:
-        lines = [line for line in report.splitlines() if line.strip()]
+        lines = report.splitlines()[:-1] or [report]  # the last one says that it was optimized
         yield Problem(
             "warning", f"Anki would mend: {'; '.join(lines[:MOST_NAMED])}", CHECK_DATABASE
         )

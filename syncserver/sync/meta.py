@@ -31,8 +31,10 @@ DAMAGED_TEXT: Final = (
 )
 
 
-def meta(request: MetaRequest, committed: CommittedState, media_usn: int) -> dict[str, Any]:
-    """Answer `meta` (section 2.2 of the protocol facts).
+def meta(
+    request: MetaRequest, committed: CommittedState, media_usn: int, message: str = ""
+) -> dict[str, Any]:
+    """Answer `meta` (section 2.2 of the protocol facts); people are shown the `message`.
 
     Raises ClientTooOld for versions of the protocol that we do not speak.
     """
@@ -43,7 +45,7 @@ def meta(request: MetaRequest, committed: CommittedState, media_usn: int) -> dic
         "scm": committed.schema_modified,
         "usn": committed.usn,
         "ts": int(time.time()),
-        "msg": refusal,
+        "msg": refusal or message,
         "cont": not refusal,
         "hostNum": 0,
         "empty": committed.empty,

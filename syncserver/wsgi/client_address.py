@@ -12,6 +12,10 @@ from syncserver.settings import IpNetwork
 REMEMBERED_ADDRESSES: Final = 1024
 # What servers say of a connection through a Unix socket.
 UNIX_SOCKET: Final = ""
+# What stands for the address of such a connection, and of one whose server says nothing.
+NAMED_UNIX: Final = "unix"
+UNKNOWN: Final = "unknown"
+NO_ADDRESS: Final = frozenset({NAMED_UNIX, UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class TrustedProxies:
 
 
 def _remote_address(request: Request) -> str:
-    address: str = request.environ.get("REMOTE_ADDR", "unknown")
+    address: str = request.environ.get("REMOTE_ADDR", UNKNOWN)
     return address
 
 
@@ -78,7 +82,7 @@ def _printable(address: str) -> str:
     try:
         return str(_parsed(address))
     except ValueError:
-        return address[:45] or "unix"
+        return address[:45] or NAMED_UNIX
 
 
 def _parsed(address: str) -> IPv4Address | IPv6Address:

@@ -17,7 +17,7 @@ from syncserver.services import Services
 from syncserver.wsgi.call import Call
 from syncserver.wsgi.framing import FormLimits, Incoming, read_framing
 from syncserver.wsgi.in_words import EXPLAINED, without_words, words
-from syncserver.wsgi.media_methods import METHODS, NAMES_REQUEST
+from syncserver.wsgi.media_methods import METHODS, MOST_READ_ON, NAMES_REQUEST
 from syncserver.wsgi.request_chain import RequestContext, View
 from syncserver.wsgi.sync_endpoint import to_response
 
@@ -63,6 +63,7 @@ def _answer(call: Call, name: str) -> object:
         if name == "downloadFiles":  # its answer is a zip
             raise without_words(refusal) from None
         call.context.note_refusal(refusal)
+        call.context.heard_bytes = MOST_READ_ON  # the words are seen only after that
         return {"data": None, "err": words(refusal)}
     except MediaRefused as refusal:
         log.warning(events.MEDIA_REFUSED, reason=refusal.public_text, cause=refusal.cause)

@@ -22,7 +22,7 @@ from syncserver.errors import NotFound, SyncServerError, TooManyAtOnce
 from syncserver.limits.admission import Admission, Visit
 from syncserver.protocol.bounded_streams import CountingSource
 from syncserver.sync_record import Tally
-from syncserver.wsgi.client_address import TrustedProxies
+from syncserver.wsgi.client_address import NO_ADDRESS, TrustedProxies
 from syncserver.wsgi.stalled_bodies import noted
 
 Environ = dict[str, Any]
@@ -55,10 +55,12 @@ class RequestContext:
     visit: Visit | None = None
     # Whether the rest of a body is read before it is answered.
     hears_out: bool = True
+    # And how much of it at most.
+    heard_bytes: int = DRAINED_BYTES
 
     def reads_body(self) -> None:
         """Count for the address, unless it is known for whom. Raises TooManyAtOnce."""
-        if self.visit is not None:
+        if self.visit is not None and self.address not in NO_ADDRESS:
             self.visit.reads_body(self.address)
 
     def is_of(self, user_id: int) -> None:
@@ -239,7 +241,7 @@ def _drain(context: RequestContext) -> None:
     """
     if context.body is not None and context.hears_out:
         with suppress(Exception):  # a connection that is gone needs no answer
-            context.body.drain(DRAINED_BYTES)
+            context.body.drain(context.heard_bytes)
 
 
 def _refusal(refusal: SyncServerError) -> Response:

@@ -63,6 +63,8 @@ def _answer(
     except EXPLAINED as refusal:
         answer = _in_words(refusal, method)
         context.note_refusal(refusal)
+        # Who sends a whole collection sees the words only after that.
+        context.heard_bytes = services.settings.max_collection_bytes
     except UploadRefused as refusal:
         metrics.FULL_UPLOADS["refused"].inc()
         log.warning(events.UPLOAD_REFUSED, reason=refusal.public_text, cause=refusal.cause)

@@ -29,6 +29,7 @@ from syncserver.sync import meta as meta_step
 from syncserver.sync import start as start_step
 from syncserver.sync.session import current_session
 from syncserver.sync_record import Kind
+from syncserver.wsgi import near_limits
 from syncserver.wsgi.call import SMALL_REQUEST, Call
 from syncserver.wsgi.journaling import in_journal, refusals_in_journal
 
@@ -71,7 +72,8 @@ def meta(call: Call) -> Answer:
         _log_damage(problem)
         holds_nothing = _holds_nothing(_user_folder(call, folder))
         return meta_step.damaged_meta(request, _media_usn(call, folder), empty=holds_nothing)
-    return meta_step.meta(request, committed, _media_usn(call, folder))
+    media_usn = _media_usn(call, folder)
+    return meta_step.meta(request, committed, media_usn, near_limits.warning(call.services, device))
 
 
 def _log_damage(problem: CollectionDamaged) -> None:
@@ -106,6 +108,7 @@ def start(call: Call) -> Answer:
     ):
         answer = start_step.start(lease, caller, request)
         call.context.tally = current_session(lease).tally
+    near_limits.note_seen(call.services, device)
     log.info(events.SYNC_STARTED)
     return answer
 

@@ -137,7 +137,7 @@ def test_a_data_root_that_is_not_the_servers(tmp_path: Path, check: Check) -> No
     os.chown(data_root, SOMEBODY_ELSE, SOMEBODY_ELSE)
     checked = check("--quick")
     assert checked.exit_code == FOUND
-    assert [one["where"] for one in checked.about("data")][0] == str(data_root)
+    assert next(one["where"] for one in checked.about("data")) == str(data_root)
 
 
 def test_a_disk_that_is_nearly_full(tmp_path: Path) -> None:
@@ -257,9 +257,9 @@ def test_rows_that_no_sync_could_pass_with(account: Account, closed: Path, check
 
 
 def test_what_anki_itself_would_mend(account: Account, closed: Path, check: Check) -> None:
-    change(closed, "delete from cards where id = (select min(id) from cards)")
+    change(closed, "update cards set did = 12345 where id = (select min(id) from cards)")
     finding = check().only(account.name)
-    assert "Anki would mend" in finding["problem"]
+    assert finding["problem"] == "Anki would mend: Fixed 1 missing deck."
     assert "Check Database" in finding["remedy"]
 
 
@@ -282,7 +282,7 @@ def test_missing_and_changed_media(
 def test_a_backup_that_could_not_be_restored(
     server: WatchedServer, account: Account, device: Device, check: Check
 ) -> None:
-    newest = sorted((server.user_folder(account) / "backups").iterdir())[-1]
+    newest = max((server.user_folder(account) / "backups").iterdir())
     content = newest.read_bytes()
     newest.write_bytes(content[: len(content) // 2])
     finding = check().only(account.name)

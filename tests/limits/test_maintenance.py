@@ -1,6 +1,7 @@
 """Maintenance: closed for a while, with the operator's words, and open again at once."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.support.device import FULL_UPLOAD, NO_CHANGES, Device
 from tests.support.faults_server import WatchedServer, wait_until
 from tests.support.faults_sync import NO_CHANGES_SENT
 from tests.support.media_device import sync_media
+from tests.support.old_anki import OLD_ANKIS, NotInstallable, OldAnki
+from tests.support.old_client import OldClient, OldClientError
 from tests.support.raw_client import RawClient
 from tests.support.rest_client import RestClient
 
@@ -65,6 +68,35 @@ def test_a_real_device_shows_the_message_and_syncs_when_it_is_over(
     assert server.notes(account) == ["meanwhile", "one"]
 
 
+@pytest.mark.parametrize("anki", OLD_ANKIS, ids=lambda anki: anki.version)
+def test_an_old_client_shows_the_message(
+    anki: OldAnki, server: WatchedServer, account: Account, close: Close, tmp_path: Path
+) -> None:
+    try:
+        old = OldClient(anki, tmp_path / "old", server.url).login(account)
+    except NotInstallable as problem:
+        pytest.skip(str(problem))
+    try:
+        close()
+        for step in (old.sync, old.upload, old.sync_media):
+            with pytest.raises(OldClientError) as shown:
+                step()
+            assert SHOWN in shown.value.text, step
+    finally:
+        old.close()
+
+
+def test_who_uploads_a_large_collection_sees_the_message_too(
+    account: Account, new_device: NewDevice, close: Close
+) -> None:
+    device = new_device(account)
+    device.add_notes([[os.urandom(100_000).hex()] for _ in range(60)])
+    close()
+    with pytest.raises(BackendError) as shown:
+        device.upload()
+    assert str(shown.value) == SHOWN
+
+
 def test_everything_else_is_told_to_come_back(
     server: WatchedServer, account: Account, close: Close
 ) -> None:
@@ -111,10 +143,14 @@ def test_it_ends_by_itself_at_the_time_that_was_said(
     server: WatchedServer, account: Account, new_device: NewDevice, close: Close
 ) -> None:
     device = new_device(account)
-    end = datetime.now(timezone.utc) + timedelta(seconds=6)
-    close("--until", end.isoformat())
-    reply = RawClient(server.url).call("hostKey")
-    assert 1 <= int(reply.headers["retry-after"]) <= 6
+    close()
+    maintenance.begin(server.data_root, MESSAGE, datetime.now(timezone.utc) + timedelta(seconds=8))
+
+    def says_when() -> bool:
+        reply = RawClient(server.url).call("hostKey")
+        return 1 <= int(reply.headers.get("retry-after", 0)) <= 8
+
+    wait_until(says_when, "the end is known")
     wait_until(lambda: not is_closed(server), "its time is over")
     assert device.sync() == FULL_UPLOAD
 

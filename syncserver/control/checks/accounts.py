@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from syncserver.accounts.database import open_database, reading, revision
 from syncserver.accounts.host_keys import HostKeys
@@ -39,6 +40,8 @@ def check_accounts(settings: Settings) -> AccountCheck:
             findings += _folders(settings, engine, users)
         except ServerBusy as problem:
             return AccountCheck([], [_unreachable(str(problem.cause))])
+        except DBAPIError as problem:  # damaged, or of another program
+            return AccountCheck([], [_unreachable(str(problem.orig))])
     return AccountCheck(users, findings)
 
 

@@ -1,0 +1,57 @@
+"""Warn people before a limit stops them: what they have is nearly as large as it may be."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import structlog
+
+from syncserver import events
+from syncserver.accounts.host_keys import Device
+from syncserver.collections.folders import UserFolder
+from syncserver.media.refusal import megabytes
+from syncserver.services import Services
+
+NEAR_PERCENT: Final = 95
+COLLECTION: Final = "max_collection_bytes"
+MEDIA: Final = "media_quota"
+TEXTS: Final = {
+    COLLECTION: "Your collection takes {used} of the {most} that this server accepts. Syncing goes on"
+    " beyond that, but you could not upload the whole collection any more. Please ask whoever runs"
+    " the server to raise the limit (max_collection_bytes).",
+    MEDIA: "Your media take {used} of the {most} that this server allows. Beyond that no more can be"
+    " added. Please remove some files, or ask whoever runs the server for more room (media_quota).",
+}
+
+log = structlog.get_logger()
+
+
+def warning(services: Services, device: Device) -> str:
+    """Return what `meta` tells the device of limits that are near; nothing most of the time."""
+    told = []
+    for limit, used, most in _near(services, device.user.folder):
+        if services.reminders.is_due(device.key_id, limit):
+            log.warning(events.LIMIT_NEAR, limit=limit, used=used, most=most)
+            told.append(TEXTS[limit].format(used=megabytes(used), most=megabytes(most)))
+    return " ".join(told)
+
+
+def note_seen(services: Services, device: Device) -> None:
+    """Note that the device goes on after `meta`."""
+    services.reminders.seen(device.key_id, COLLECTION, MEDIA)
+
+
+def _near(services: Services, folder: str) -> Iterator[tuple[str, int, int]]:
+    settings = services.settings
+    for limit, used, most in (
+        (COLLECTION, _size_of_collection(services, folder), settings.max_collection_bytes),
+        (MEDIA, services.media.library(folder).total_bytes or 0, settings.media_quota),
+    ):
+        if 0 < most * NEAR_PERCENT <= used * 100:
+            yield limit, used, most
+
+
+def _size_of_collection(services: Services, folder: str) -> int:
+    try:
+        return UserFolder(services.settings.users_folder / folder).collection.stat().st_size
+    except FileNotFoundError:
+        return 0
