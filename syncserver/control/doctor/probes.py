@@ -126,7 +126,7 @@ def chunks_pass(route: Route) -> Finding:
         return _never_ends(problem, route)
     if reply.status == 400 and NOT_A_MESSAGE in reply.text:
         return well("Bodies in chunks arrive whole.")
-    if reply.status in (400, 411, 501) or (reply.status == 413 and reply.is_page):
+    if reply.status in (400, 411, 501):
         return dropped_body(reply)
     return explain_answer(reply, asked, route.address)
 
