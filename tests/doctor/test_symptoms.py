@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from anki.errors import NetworkError, SyncError
 
+from syncserver.control.doctor.walk import STEPS
 from tests.doctor.visits import visit
 from tests.support.accounts import Account
 from tests.support.device import Device
@@ -138,3 +139,17 @@ def test_an_upload_above_the_limit_of_a_proxy_looks_as_documented(
         device.sync()
         assert symptom in shown(device.upload)
         assert visit(url).failed[0] in steps_of(symptom)
+
+
+def test_every_step_is_documented_in_its_order_and_no_other() -> None:
+    names = [step.name for step in STEPS]
+    steps = PAGE.read_text().partition("### The steps")[2].partition("###")[0]
+    documented = [
+        name
+        for line in steps.splitlines()
+        if line.startswith("| `")
+        for name in re.findall("`([^`]+)`", line.strip("|").split(" | ")[0])
+    ]
+    assert documented == names
+    for row in re.findall(r"^\| .*\|$", PAGE.read_text().partition(HEADING)[2], re.MULTILINE)[2:]:
+        assert set(re.findall("`([^`]+)`", row.strip("|").split(" | ")[2])) <= set(names), row
