@@ -41,3 +41,23 @@ def upstream(server: OurServer) -> str:
 def folder(tmp_path: Path) -> Path:
     """A folder for a proxy, which does not exist yet."""
     return tmp_path / "proxy"
+
+
+@pytest.fixture
+def shifted(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[OurServer]:
+    """A server whose clock is so many seconds ahead of this computer's."""
+    server = ShiftedServer(tmp_path / "shifted", request.param)
+    yield server
+    server.stop()
+
+
+class ShiftedServer(OurServer):
+    """A server that believes in another time."""
+
+    def __init__(self, folder: Path, seconds_ahead: int) -> None:
+        self._seconds_ahead = seconds_ahead
+        super().__init__(folder)
+
+    def command(self) -> list[str]:
+        shift = f"{self._seconds_ahead:+d}s"
+        return ["faketime", "-m", "--exclude-monotonic", "-f", shift, *super().command()]

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from syncserver.control.doctor import exchange
 from syncserver.control.doctor.findings import Verdict
 from tests.doctor.visits import visit
 from tests.support.accounts import Account
@@ -44,6 +47,24 @@ def test_a_proxy_that_drops_chunked_bodies_is_named(server: OurServer) -> None:
     assert "proxy-sendchunked" in visited.only_failure
     assert visited["login"].verdict is Verdict.SKIPPED
     assert "body_missing" in server.log()
+
+
+def test_a_proxy_that_waits_for_a_length_is_given_up(
+    server: OurServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with odd_proxy("waits-for-length", server.port) as url:
+        monkeypatch.setattr(exchange, "STALL_SECONDS", 1.0)
+        told = visit(url).only_failure
+    assert told.startswith("chunked bodies: A body in chunks")
+    assert "gets no answer: Nobody answered" in told
+    assert "proxy_http_version 1.1" in told
+
+
+def test_a_proxy_that_cuts_answers_is_noticed(server: OurServer, account: Account) -> None:
+    with odd_proxy("cuts-answers", server.port) as url:
+        visited = visit(url, account)
+    assert visited.failed == ["login"]
+    assert "cut off" in visited["login"].what
 
 
 def test_a_proxy_that_hangs_up_on_large_bodies_is_noticed(server: OurServer) -> None:

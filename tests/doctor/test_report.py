@@ -5,10 +5,12 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from syncserver.control.report.masking import Masker
 from tests.control.operator import Operator
 from tests.support.device import Device
 from tests.support.media_device import sync_media, write_media
@@ -28,6 +30,19 @@ sqlite3.DatabaseError: malformed {MARK}
 {MARK} on a line of its own: {MARK}
 thread '<unnamed>' panicked at '{MARK}'
 """
+# Sentences as they stand in causes and problems, with the mark where people's things may be.
+SENTENCES = [
+    f"{MARK} is no number",
+    f"it is '{MARK} thing'",
+    f'a deck called "{MARK} \\" {MARK}" is damaged',
+    f"/srv/{MARK}/users: no such file",
+    f"{MARK}@example.org wrote to {MARK}.example.org",
+    f"https://{MARK}:{MARK}@host/{MARK} refused",
+    f"the user {MARK} Änne is away",
+    f"key {MARK}0123456789abcdefghij and {MARK}_x",
+    "somebody at 127.0.0.1 or [::1]:80",
+    f"ошибка {MARK}ы",
+]
 JSON_FAILURE = {
     "timestamp": "2026-11-21T10:00:00.000000Z",
     "level": "error",
@@ -107,6 +122,7 @@ def test_nothing_that_was_planted_gets_into_a_report(planted: Operator, tmp_path
         file.write(TEXT_FAILURE)
         file.write(json.dumps(JSON_FAILURE) + "\n")
         file.write(f"{MARK} said something\n")
+        file.writelines(planted_lines())
     assert log.read_text().count(MARK) > 20
     for arguments in (("doctor", "--report"), ("doctor", "--report", "--json")):
         told = planted.must(*arguments)
@@ -115,6 +131,31 @@ def test_nothing_that_was_planted_gets_into_a_report(planted: Operator, tmp_path
             for secret in (*secrets, str(tmp_path), "127.0.0.1", "Änne"):
                 assert secret not in text
     assert_named_nobody(planted.must("doctor", "--report", "--json").json)
+
+
+def planted_lines() -> Iterator[str]:
+    """Yield fewer lines of the log than a report shows, in both formats."""
+    sentences = product(("cause", "reason", "problem", "text"), SENTENCES)
+    others = product(("answer", "remedy", "name", MARK), SENTENCES[:2])
+    for number, (key, sentence) in enumerate((*sentences, *others)):
+        time = f"2026-11-21T10:00:{number}Z"
+        if number % 2:
+            fields = {"timestamp": time, "level": "warning", "event": "request", key: sentence}
+            yield json.dumps(fields) + "\n"
+        else:
+            quoted = json.dumps(sentence, ensure_ascii=False)
+            yield f"timestamp={time} level=warning event={MARK} {key}={quoted}\n"
+
+
+def test_sentences_keep_our_own_words_alone() -> None:
+    masker = Masker(["anna", "Zoë Example"])
+    assert masker.text("unknown or revoked host key") == "unknown or revoked host key"
+    assert masker.text("more than 100000000 bytes") == "more than 100000000 bytes"
+    assert masker.text("wrong_password of anna, zoë example") == "wrong_password of … …"
+    assert masker.text("No space left on device") == "No space left on device"
+    for sentence in SENTENCES:
+        assert MARK not in masker.text(sentence)
+        assert "127.0.0.1" not in masker.text(sentence)
 
 
 def assert_named_nobody(report: dict[str, object]) -> None:

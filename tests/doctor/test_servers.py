@@ -2,7 +2,6 @@
 
 import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -148,26 +147,6 @@ def test_a_deleted_user_cannot_log_in(server: OurServer, account: Account) -> No
 
 
 # Clocks
-
-
-@pytest.fixture
-def shifted(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[OurServer]:
-    """A server whose clock is so many seconds ahead of this computer's."""
-    server = ShiftedServer(tmp_path / "shifted", request.param)
-    yield server
-    server.stop()
-
-
-class ShiftedServer(OurServer):
-    """A server that believes in another time."""
-
-    def __init__(self, folder: Path, seconds_ahead: int) -> None:
-        self._seconds_ahead = seconds_ahead
-        super().__init__(folder)
-
-    def command(self) -> list[str]:
-        shift = f"{self._seconds_ahead:+d}s"
-        return ["faketime", "-m", "--exclude-monotonic", "-f", shift, *super().command()]
 
 
 @pytest.mark.parametrize("shifted", [-700], indirect=True)

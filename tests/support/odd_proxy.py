@@ -6,6 +6,8 @@ Run as a process: `odd_proxy.py FAULT UPSTREAM_PORT`; it prints its own port.
     holds-answers     reads each answer to its end before it passes it on
     compresses        compresses answers that nobody asked it to compress
     hangs-up          ends the connection when a body has more than a million bytes
+    waits-for-length  waits for the end of the connection when no Content-Length is told
+    cuts-answers      passes the first half of each answer on, as if that were all
 """
 
 import gzip
@@ -14,10 +16,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-FAULTS = ("drops-chunks", "holds-answers", "compresses", "hangs-up")
+FAULTS = (
+    *("drops-chunks", "holds-answers", "compresses"),
+    *("hangs-up", "waits-for-length", "cuts-answers"),
+)
 # What belongs to one connection only, and what this proxy says itself.
 NOT_PASSED_ON = {"connection", "transfer-encoding", "content-length", "server", "date"}
 TOO_LARGE = 1_000_000
@@ -45,6 +51,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.fault == "drops-chunks":
             self.close_connection = True
             return b""
+        if self.fault == "waits-for-length":
+            return self.rfile.read()
         return b"".join(self._chunks())
 
     def _chunks(self) -> Iterator[bytes]:
@@ -70,6 +78,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.fault == "compresses":
             content = gzip.compress(content)
             self.send_header("Content-Encoding", "gzip")
+        if self.fault == "cuts-answers" and answer.status == HTTPStatus.OK:
+            content = content[: len(content) // 2]
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -1,22 +1,13 @@
 """A real nginx in front of a server, configured as well or as badly as a test wants it."""
 
 import os
-import shutil
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.support.authority import Files
 from tests.support.processes import free_port
-
-PROGRAM = shutil.which("nginx") or "/usr/sbin/nginx"
-PATIENCE = 15.0
+from tests.support.staged_programs import running
 
 CONFIGURATION = """\
 daemon off;
@@ -56,24 +47,12 @@ def passing_on(upstream: str, extra: str = "", *, path: str = "/") -> str:
 @contextmanager
 def nginx(folder: Path, rules: str, files: Files | None = None) -> Iterator[str]:
     """Run nginx with the rules of one server; yield its address."""
-    if not Path(PROGRAM).exists():
-        if os.environ.get("CI"):
-            pytest.fail("nginx is not installed")
-        pytest.skip("nginx is not installed")
     folder.mkdir()
     port = free_port()
     (folder / "nginx.conf").write_text(_configuration(folder, rules, port, files))
-    process = subprocess.Popen(
-        [PROGRAM, "-p", str(folder), "-c", str(folder / "nginx.conf")],
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        _wait_for(port, process, folder)
-        yield f"{'https' if files else 'http'}://127.0.0.1:{port}/"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(PATIENCE)
+    command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    with running(command, folder, port) as url:
+        yield url.replace("http", "https") if files else url
 
 
 def _configuration(folder: Path, rules: str, port: int, files: Files | None) -> str:
@@ -90,17 +69,3 @@ def _configuration(folder: Path, rules: str, port: int, files: Files | None) -> 
             else ""
         ),
     )
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", folder: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            log = folder / "error.log"
-            assert process.poll() is None, log.read_text() if log.exists() else "nginx has ended"
-            assert time.monotonic() < deadline, "nginx does not start"
-            time.sleep(0.02)
-        else:
-            return

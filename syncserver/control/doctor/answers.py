@@ -147,6 +147,11 @@ def _server_error(reply: Reply) -> Finding:
 
 
 def _known_refusal(reply: Reply) -> Finding | None:
+    if reply.status == 409:
+        return failed(
+            "A device of this user is syncing at the moment (HTTP 409).",
+            "Try again when it has ended; a sync that is silent for sync_timeout ends by itself.",
+        )
     if reply.status == 411:
         return dropped_body(reply)
     if reply.status == 413:

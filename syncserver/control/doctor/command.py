@@ -81,10 +81,11 @@ def doctor(  # noqa: PLR0913 - each is an option of the command
         plan = replace(plan, person=Person(user, _password(from_stdin=password_stdin)))
     with _with_account(plan, config, scratch=scratch) as complete:
         findings = walk(complete, _say_nothing if as_json else print_finding)
-    if as_json:
-        print_json(as_document(plan.url, findings))
-    else:
-        print_verdict(findings)
+        # Before the scratch account is removed, which may take a while.
+        if as_json:
+            print_json(as_document(plan.url, findings))
+        else:
+            print_verdict(findings)
     if has_failed(findings):
         raise typer.Exit(FAILED)
 

@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from typing import Final
 
@@ -189,6 +189,12 @@ def new_style(method: str, payload: object, key: str = "", session: str = "docto
         {HEADER_NAME: json.dumps(header), "Content-Type": "application/octet-stream"},
         _frame_in_pieces(json.dumps(payload).encode()),
     )
+
+
+def with_length(request: Request) -> Request:
+    """Return the same request with its length told, for what is not about chunks."""
+    body = request.body if isinstance(request.body, bytes) else b"".join(request.body)
+    return replace(request, body=body)
 
 
 def _frame_in_pieces(payload: bytes, pieces: int = 3) -> Iterator[bytes]:

@@ -73,7 +73,7 @@ def slow_answers_pass(route: Route, key: str, person: Person) -> Finding:
     waiter.meet()
     first = holder.call("start", holder.start_message)
     if first.status != 200:
-        return _not_begun(first, route)
+        return explain_answer(first, "sync/start", route.address)
     try:
         return _wait_in_line(holder, waiter)
     finally:
@@ -105,12 +105,6 @@ class _Device:
     def start_message(self) -> Mapping[str, Any]:
         """What begins a sync that changes nothing."""
         return {"minUsn": self.usn, "lnewer": False, "graves": None}
-
-
-def _not_begun(reply: Reply, route: Route) -> Finding:
-    if reply.status == 409:
-        return doubtful("A device of this user is syncing, so it was not tried.", "Try again.")
-    return explain_answer(reply, "sync/start", route.address)
 
 
 def _wait_in_line(holder: _Device, waiter: _Device) -> Finding:

@@ -22,6 +22,7 @@ from syncserver.control.doctor.exchange import (
     Reply,
     Route,
     new_style,
+    with_length,
 )
 from syncserver.control.doctor.findings import Finding, doubtful, failed, skipped, well
 from syncserver.control.doctor.forms import UNKNOWN_KEY, large_form
@@ -86,7 +87,8 @@ def _old_http(reply: Reply) -> Finding:
 def header_passes(route: Route) -> Finding:
     """Send a long `anki-sync` header with an unknown key: only who reads it answers 403."""
     asked = "sync/meta"
-    reply = route.ask(new_style(route.path(asked), META, UNKNOWN_KEY, LONG_SESSION))
+    request = new_style(route.path(asked), META, UNKNOWN_KEY, LONG_SESSION)
+    reply = route.ask(with_length(request))
     if _key_was_refused(reply):
         return well(f"The header {HEADER_NAME} passes.")
     if reply.status == 403 and reply.is_page:
@@ -126,7 +128,7 @@ def chunks_pass(route: Route) -> Finding:
         return _never_ends(problem, route)
     if reply.status == 400 and NOT_A_MESSAGE in reply.text:
         return well("Bodies in chunks arrive whole.")
-    if reply.status in (400, 411, 501) or (reply.status == 413 and reply.is_page):
+    if reply.status in (400, 411, 501):
         return dropped_body(reply)
     return explain_answer(reply, asked, route.address)
 
@@ -211,7 +213,8 @@ def _megabytes(size: int) -> str:
 def slashes_pass(route: Route) -> Finding:
     """Ask with doubled slashes, as AnkiDroids with two addresses do."""
     asked = "/msync//begin"
-    reply = route.ask(new_style(route.path(asked), {"v": CLIENT}, UNKNOWN_KEY))
+    request = new_style(route.path(asked), {"v": CLIENT}, UNKNOWN_KEY)
+    reply = route.ask(with_length(request))
     if _key_was_refused(reply):
         return well("Doubled slashes, which old AnkiDroids send, are no obstacle.")
     return doubtful(
@@ -225,7 +228,8 @@ def slashes_pass(route: Route) -> Finding:
 def media_path_passes(route: Route) -> Finding:
     """Ask for a method of the media sync with an unknown key."""
     asked = "msync/begin"
-    reply = route.ask(new_style(route.path(asked), {"v": CLIENT}, UNKNOWN_KEY))
+    request = new_style(route.path(asked), {"v": CLIENT}, UNKNOWN_KEY)
+    reply = route.ask(with_length(request))
     if _key_was_refused(reply):
         return well("Media are asked for at msync/, which passes as well.")
     found = explain_answer(reply, asked, route.address)

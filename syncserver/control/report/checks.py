@@ -25,7 +25,7 @@ def quick_checks(installation: Installation, *, accounts_readable: bool) -> dict
         "disk_has_room": _has_room(root),
         "accounts_readable": accounts_readable,
         "server_running": running,
-        "server_answers": running and answers_health(installation.server),
+        "server_answers": running and answers_health(installation.settings, installation.server),
     }
 
 

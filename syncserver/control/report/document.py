@@ -3,6 +3,7 @@
 import getpass
 import socket
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -96,9 +97,10 @@ def _user_names(engine: Engine) -> list[str]:
 def _own_names(installation: Installation) -> Iterator[str]:
     """Yield what identifies the machine, its owner and the installation."""
     yield socket.gethostname()
-    yield socket.getfqdn()
-    yield getpass.getuser()
-    yield Path.home().name
+    # In containers a user may have neither a name nor a home.
+    with suppress(KeyError, OSError, RuntimeError):
+        yield getpass.getuser()
+        yield Path.home().name
     for options in (installation.settings, installation.server):
         yield from _texts(options)
 

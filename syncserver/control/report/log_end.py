@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from syncserver import events
-from syncserver.control.report.masking import GONE, Masker
+from syncserver.control.report.masking import GONE, Masker, is_ours
 from syncserver.wsgi import media_methods, sync_methods
 
 TAIL_BYTES: Final = 2_000_000
@@ -172,7 +172,7 @@ def _line(record: Record, masker: Masker) -> str:
         for key, value in record.fields.items()
         if key != "exception"
     }
-    return " ".join(f"{key}={value}" for key, value in pairs.items() if key.isidentifier())
+    return " ".join(f"{key}={value}" for key, value in pairs.items() if is_ours(key))
 
 
 def _harmless(key: str, value: object, masker: Masker) -> str:  # noqa: PLR0911 - one for each kind

@@ -1,16 +1,25 @@
 """Take out of free texts what is nobody's business: names, addresses, keys, paths, what people wrote.
 
 Everything else in a report is chosen by what it is; this is for sentences, of which that cannot be
-said. It would rather take out too much.
+said. It would rather take out too much: of words, only those are left that stand in our own program,
+or in the system's messages about errors.
 """
 
+import errno
+import os
 import re
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 from typing import Final
+
+import syncserver
 
 GONE: Final = "…"
 # Shorter ones are parts of ordinary words; where they stand as values, fields are masked as a whole.
 SHORTEST_NAME: Final = 2
+
+WORD: Final = re.compile(r"[A-Za-z]+")
 
 # Each is replaced as a whole, in this order.
 PATTERNS: Final = tuple(
@@ -41,9 +50,10 @@ class Masker:
 
     def text(self, text: str) -> str:
         """Return a sentence without what identifies anybody."""
+        text = self._names.sub(GONE, text) if self._names else text
         for pattern in PATTERNS:
             text = pattern.sub(GONE, text)
-        return self._names.sub(GONE, text) if self._names else text
+        return WORD.sub(lambda word: word[0] if word[0].lower() in own_words() else GONE, text)
 
     def knows(self, text: str) -> bool:
         """Tell whether a name is in this text."""
@@ -56,3 +66,17 @@ class Masker:
             number = 1 + sum(1 for other, _ in known if other == kind)
             known[kind, value] = f"{kind}-{number}"
         return known[kind, value]
+
+
+def is_ours(text: str) -> bool:
+    """Tell whether all words of a text stand in our own program."""
+    return all(word.lower() in own_words() for word in WORD.findall(text))
+
+
+@cache
+def own_words() -> frozenset[str]:
+    """Return the words that tell nothing about anybody, in small letters."""
+    sources = Path(syncserver.__file__).parent.rglob("*.py")
+    texts = [path.read_text(encoding="utf-8") for path in sources]
+    texts += [os.strerror(number) for number in errno.errorcode]
+    return frozenset(word.lower() for text in texts for word in WORD.findall(text))
