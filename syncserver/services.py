@@ -21,7 +21,8 @@ from syncserver.backups.offsite import open_offsite
 from syncserver.backups.service import RestorePoints
 from syncserver.collections import data_root_lock
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder, remove_stray_files
-from syncserver.collections.lease import Collections, Reservation
+from syncserver.collections.lease import Collections
+from syncserver.collections.slot import Reservation
 from syncserver.errors import SyncConflict
 from syncserver.free_memory import return_free_memory
 from syncserver.jobs import Jobs

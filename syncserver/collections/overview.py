@@ -3,7 +3,8 @@
 import time
 from dataclasses import dataclass
 
-from syncserver.collections.lease import Collections, Reservation, Slot
+from syncserver.collections.lease import Collections
+from syncserver.collections.slot import Reservation, Slot
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from syncserver.collections.lease import Reservation
 from syncserver.collections.overview import InUse, overview
+from syncserver.collections.slot import Reservation
 from syncserver.errands.errand import Progress
 from syncserver.media.open_syncs import OpenMediaSync
 from syncserver.services import Services

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from syncserver.collections.lease import Caller
+from syncserver.collections.slot import Caller
 from syncserver.sync_record import Kind, Outcome, SyncRecord, Tally, just_ended
 
 

@@ -1,6 +1,7 @@
 """`start`: open the transaction of a sync, reserve the collection, exchange deletions."""
 
-from syncserver.collections.lease import Caller, Lease
+from syncserver.collections.lease import Lease
+from syncserver.collections.slot import Caller
 from syncserver.errors import SyncConflict
 from syncserver.protocol.messages import Graves, StartRequest
 from syncserver.sync.graves import apply_graves, collect_graves

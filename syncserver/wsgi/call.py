@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from syncserver.accounts.host_keys import Device
-from syncserver.collections.lease import Caller, Lease
+from syncserver.collections.lease import Lease
 from syncserver.collections.libanki import Rejected
+from syncserver.collections.slot import Caller
 from syncserver.errors import BadRequest
 from syncserver.protocol import messages
 from syncserver.services import Services

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from syncserver.collections.lease import Caller
+from syncserver.collections.slot import Caller
 from syncserver.errors import (
     BodyMissing,
     BodyTooLarge,

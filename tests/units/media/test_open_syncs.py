@@ -2,7 +2,7 @@
 
 import pytest
 
-from syncserver.collections.lease import Caller
+from syncserver.collections.slot import Caller
 from syncserver.media.open_syncs import OpenMediaSyncs
 from syncserver.sync_record import Kind, Outcome, SyncRecord
 

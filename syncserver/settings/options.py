@@ -1,60 +1,20 @@
-"""The typed schema of every option, and where each value came from.
+"""The options of [DEFAULT], which all apps of a data root share."""
 
-A value comes, the later the stronger, from the schema's default, the ini file, the environment
-variable `SYNCSERVER_<OPTION>`, or the file that `SYNCSERVER_<OPTION>_FILE` names (for secrets).
-`example.ini` and docs/operations.md are compared with this schema by a test.
-"""
-
-import configparser
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
-from paste.deploy.loadwsgi import ConfigLoader
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ByteSize,
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     field_validator,
 )
 
-SERVER_SECTION: Final = "server:main"
-OUR_EGG: Final = "egg:syncserver"
-ENVIRONMENT_PREFIX: Final = "SYNCSERVER_"
-# In the place of a file of the operator's; every option then comes from the environment.
-BUILTIN_CONFIG: Final = Path(__file__).with_name("builtin.ini")
-# PasteDeploy puts these into every [DEFAULT] section by itself.
-PASTE_OWN_KEYS: Final = frozenset({"here", "__file__"})
-
-IpNetwork = IPv4Network | IPv6Network
-Seconds = Annotated[int, Field(ge=0)]
-PositiveSeconds = Annotated[int, Field(ge=1)]
-
-
-def _split_networks(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(ip_network(part, strict=False) for part in value.replace(",", " ").split())
-    return value
-
-
-def _split_names(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.lower() for part in value.replace(",", " ").split())
-    return value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
-
-
-class SettingsError(Exception):
-    """A configuration that cannot be used; the message names the file, the section, the option."""
+from syncserver.settings.values import Names, Networks, PositiveSeconds, Seconds
 
 
 class Settings(BaseModel):
@@ -73,7 +33,7 @@ class Settings(BaseModel):
         pattern=r"^(https?://[^\s]+)?$",
         description="Address that people enter in their clients; empty means: take the request's.",
     )
-    trusted_proxies: Annotated[tuple[IpNetwork, ...], BeforeValidator(_split_networks)] = Field(
+    trusted_proxies: Networks = Field(
         default=(ip_network("127.0.0.1/32"), ip_network("::1/128")),
         description="Networks whose X-Forwarded-For and X-Forwarded-Proto headers are believed.",
     )
@@ -218,7 +178,7 @@ class Settings(BaseModel):
     api_login_lifetime: PositiveSeconds = Field(
         default=43_200, description="Seconds for which the token of a login to the API is good."
     )
-    metrics_networks: Annotated[tuple[IpNetwork, ...], BeforeValidator(_split_networks)] = Field(
+    metrics_networks: Networks = Field(
         default=(ip_network("127.0.0.1/32"), ip_network("::1/128")),
         description="Networks that may read /metrics and the details of /ready.",
     )
@@ -260,157 +220,3 @@ class Settings(BaseModel):
     def users_folder(self) -> Path:
         """The folder that holds one folder for each user."""
         return self.data_root / "users"
-
-
-class ServerSettings(BaseModel):
-    """The options of [server:main]: how the server listens."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    host: str = Field(
-        default="127.0.0.1",
-        description="Addresses to listen on, separated by commas; empty: the Unix socket only.",
-    )
-    port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        default=8080, description="TCP port; 0: any free one, see address_file."
-    )
-    unix_socket: str = Field(default="", description="Unix socket to listen on as well.")
-    unix_socket_mode: str = Field(
-        default="660", pattern="^[0-7]{3}$", description="Who may connect to unix_socket."
-    )
-    tls_certificate: str = Field(default="", description="File of the certificate, with its chain.")
-    tls_key: str = Field(default="", description="File of the certificate's private key.")
-    tls_client_ca: str = Field(
-        default="", description="File of the authority that signs clients' certificates."
-    )
-    tls_client_certificates: Literal["off", "optional", "required"] = Field(
-        default="required", description="Whether clients must show one, if tls_client_ca is set."
-    )
-    hsts_seconds: Seconds = Field(
-        default=0, description="How long browsers remember to come by HTTPS; 0: no header."
-    )
-    redirect_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        default=0, description="Plain HTTP port that sends people to HTTPS; 0: none."
-    )
-    threads: Annotated[int, Field(ge=4, le=4096)] = Field(
-        default=256, description="Most requests worked on at the same time."
-    )
-    stop_timeout: PositiveSeconds = Field(
-        default=60, description="Seconds that requests in progress get when the server stops."
-    )
-    pid_file: str = Field(default="", description="Empty means syncserver.pid in data_root.")
-    address_file: str = Field(
-        default="",
-        description="Where the real addresses are written; empty: syncserver.address in data_root.",
-    )
-    log_file: str = Field(
-        default="",
-        description="Log of a server in the background; empty: syncserver.log in data_root.",
-    )
-    first_user: str = Field(default="", description="Name of the user added if there is none.")
-    first_password: SecretStr = Field(default=SecretStr(""), description="Password of first_user.")
-
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """The addresses of `host`."""
-        return tuple(self.host.replace(",", " ").split())
-
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Loaded(Generic[Model]):
-    """Validated options, and for each one that is not a default where its value came from."""
-
-    options: Model
-    sources: Mapping[str, str]
-
-
-def load_options(
-    model: type[Model],
-    section: str,
-    values: Mapping[str, str],
-    *,
-    file: str,
-    environment: Mapping[str, str] = os.environ,
-) -> Loaded[Model]:
-    """Validate the options of one section of `file`, overridden by `environment`.
-
-    Raises SettingsError, which names the file (or variable), the section and the option.
-    """
-    raw = {key: value for key, value in values.items() if key not in PASTE_OWN_KEYS}
-    sources = dict.fromkeys(raw, f"{file} [{section}]")
-    for option in model.model_fields:
-        override = _environment_value(option, environment)
-        if override is not None:
-            raw[option], sources[option] = override
-    try:
-        return Loaded(model.model_validate(raw), sources)
-    except ValidationError as problem:
-        raise SettingsError(_explain(problem, sources, f"{file} [{section}]")) from None
-
-
-def load_file(
-    config: Path, environment: Mapping[str, str] = os.environ
-) -> tuple[Loaded[Settings], Loaded[ServerSettings]]:
-    """Read [DEFAULT] and [server:main] of an ini file, as the control script needs them.
-
-    Raises SettingsError when the file is missing, cannot be parsed or holds a wrong option.
-    """
-    if not config.is_file():
-        raise SettingsError(f"{config}: there is no such configuration file")
-    try:
-        loader = ConfigLoader(str(config.absolute()))
-        loader.update_defaults({"here": str(config.absolute().parent)}, overwrite=False)
-        shared_values = dict(loader.parser.defaults())
-        all_server_values = dict(loader.parser.items(SERVER_SECTION))
-    except (configparser.Error, UnicodeDecodeError) as problem:
-        raise SettingsError(f"{config}: {' '.join(str(problem).split())}") from None
-    file = str(config)
-    shared = load_options(Settings, "DEFAULT", shared_values, file=file, environment=environment)
-    server_values = _own_server_options(all_server_values, shared_values)
-    server = load_options(
-        ServerSettings, SERVER_SECTION, server_values, file=file, environment=environment
-    )
-    return shared, server
-
-
-def _own_server_options(section: Mapping[str, str], inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return what [server:main] says to us; another WSGI server has options of its own there."""
-    ours = section.get("use", "").startswith(OUR_EGG)
-    return {
-        option: value
-        for option, value in section.items()
-        if option != "use"
-        and inherited.get(option) != value
-        and (ours or option in ServerSettings.model_fields)
-    }
-
-
-def _environment_value(option: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
-    name = ENVIRONMENT_PREFIX + option.upper()
-    if path := environment.get(f"{name}_FILE"):
-        try:
-            return Path(path).read_text(encoding="utf-8").strip(), f"{name}_FILE={path}"
-        except OSError as problem:
-            raise SettingsError(f"{name}_FILE={path}: {problem.strerror}") from None
-    if name in environment:
-        return environment[name], name
-    return None
-
-
-def _explain(problem: ValidationError, sources: Mapping[str, str], section: str) -> str:
-    lines = []
-    for error in problem.errors():
-        option = ".".join(str(part) for part in error["loc"][:1])
-        lines.append(f"{sources.get(option, section)}: {option}: {_words(error)}")
-    return "\n".join(lines)
-
-
-def _words(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return "there is no such option"
-    if error["type"] == "missing":
-        return "this option is required"
-    return f"{error['msg']} (got {error['input']!r})"

@@ -1,0 +1,31 @@
+"""The typed schema of every option, and where each value came from.
+
+A value comes, the later the stronger, from the schema's default, the ini file, the environment
+variable `SYNCSERVER_<OPTION>`, or the file that `SYNCSERVER_<OPTION>_FILE` names (for secrets).
+`example.ini` and docs/operations.md are compared with this schema by a test.
+"""
+
+from syncserver.settings.loading import (
+    BUILTIN_CONFIG,
+    ENVIRONMENT_PREFIX,
+    SERVER_SECTION,
+    Loaded,
+    load_file,
+    load_options,
+)
+from syncserver.settings.options import Settings
+from syncserver.settings.server_options import ServerSettings
+from syncserver.settings.values import IpNetwork, SettingsError
+
+__all__ = [
+    "BUILTIN_CONFIG",
+    "ENVIRONMENT_PREFIX",
+    "SERVER_SECTION",
+    "IpNetwork",
+    "Loaded",
+    "ServerSettings",
+    "Settings",
+    "SettingsError",
+    "load_file",
+    "load_options",
+]

@@ -1,0 +1,122 @@
+"""Where the value of each option comes from: the ini file, the environment, or a file for secrets."""
+
+import configparser
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from paste.deploy.loadwsgi import ConfigLoader
+from pydantic import BaseModel, ValidationError
+
+from syncserver.settings.options import Settings
+from syncserver.settings.server_options import ServerSettings
+from syncserver.settings.values import SettingsError
+
+SERVER_SECTION: Final = "server:main"
+OUR_EGG: Final = "egg:syncserver"
+ENVIRONMENT_PREFIX: Final = "SYNCSERVER_"
+# In the place of a file of the operator's; every option then comes from the environment.
+BUILTIN_CONFIG: Final = Path(__file__).parents[1] / "builtin.ini"
+# PasteDeploy puts these into every [DEFAULT] section by itself.
+PASTE_OWN_KEYS: Final = frozenset({"here", "__file__"})
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[Model]):
+    """Validated options, and for each one that is not a default where its value came from."""
+
+    options: Model
+    sources: Mapping[str, str]
+
+
+def load_options(
+    model: type[Model],
+    section: str,
+    values: Mapping[str, str],
+    *,
+    file: str,
+    environment: Mapping[str, str] = os.environ,
+) -> Loaded[Model]:
+    """Validate the options of one section of `file`, overridden by `environment`.
+
+    Raises SettingsError, which names the file (or variable), the section and the option.
+    """
+    raw = {key: value for key, value in values.items() if key not in PASTE_OWN_KEYS}
+    sources = dict.fromkeys(raw, f"{file} [{section}]")
+    for option in model.model_fields:
+        override = _environment_value(option, environment)
+        if override is not None:
+            raw[option], sources[option] = override
+    try:
+        return Loaded(model.model_validate(raw), sources)
+    except ValidationError as problem:
+        raise SettingsError(_explain(problem, sources, f"{file} [{section}]")) from None
+
+
+def load_file(
+    config: Path, environment: Mapping[str, str] = os.environ
+) -> tuple[Loaded[Settings], Loaded[ServerSettings]]:
+    """Read [DEFAULT] and [server:main] of an ini file, as the control script needs them.
+
+    Raises SettingsError when the file is missing, cannot be parsed or holds a wrong option.
+    """
+    if not config.is_file():
+        raise SettingsError(f"{config}: there is no such configuration file")
+    try:
+        loader = ConfigLoader(str(config.absolute()))
+        loader.update_defaults({"here": str(config.absolute().parent)}, overwrite=False)
+        shared_values = dict(loader.parser.defaults())
+        all_server_values = dict(loader.parser.items(SERVER_SECTION))
+    except (configparser.Error, UnicodeDecodeError) as problem:
+        raise SettingsError(f"{config}: {' '.join(str(problem).split())}") from None
+    file = str(config)
+    shared = load_options(Settings, "DEFAULT", shared_values, file=file, environment=environment)
+    server_values = _own_server_options(all_server_values, shared_values)
+    server = load_options(
+        ServerSettings, SERVER_SECTION, server_values, file=file, environment=environment
+    )
+    return shared, server
+
+
+def _own_server_options(section: Mapping[str, str], inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return what [server:main] says to us; another WSGI server has options of its own there."""
+    ours = section.get("use", "").startswith(OUR_EGG)
+    return {
+        option: value
+        for option, value in section.items()
+        if option != "use"
+        and inherited.get(option) != value
+        and (ours or option in ServerSettings.model_fields)
+    }
+
+
+def _environment_value(option: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
+    name = ENVIRONMENT_PREFIX + option.upper()
+    if path := environment.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), f"{name}_FILE={path}"
+        except OSError as problem:
+            raise SettingsError(f"{name}_FILE={path}: {problem.strerror}") from None
+    if name in environment:
+        return environment[name], name
+    return None
+
+
+def _explain(problem: ValidationError, sources: Mapping[str, str], section: str) -> str:
+    lines = []
+    for error in problem.errors():
+        option = ".".join(str(part) for part in error["loc"][:1])
+        lines.append(f"{sources.get(option, section)}: {option}: {_words(error)}")
+    return "\n".join(lines)
+
+
+def _words(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "there is no such option"
+    if error["type"] == "missing":
+        return "this option is required"
+    return f"{error['msg']} (got {error['input']!r})"
