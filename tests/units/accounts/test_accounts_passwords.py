@@ -3,8 +3,9 @@ from collections.abc import Callable
 
 import argon2
 import pytest
-from argon2.exceptions import HashingError, UnknownHash, VerificationError
+from argon2.exceptions import HashingError, VerificationError
 
+from syncserver.accounts.old_hashes import UnknownHash
 from syncserver.accounts.passwords import LONGEST_PASSWORD, BadPassword, Passwords
 from syncserver.errors import ServerBusy
 from syncserver.settings import Settings
