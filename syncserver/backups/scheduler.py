@@ -20,7 +20,7 @@ from syncserver.collections import restore_points
 from syncserver.collections.retention import THINNED_REASONS
 from syncserver.errors import DiskFull, SyncServerError
 
-FIRST_ROUND_SECONDS: Final = 60.0
+FIRST_ROUND_SECONDS: Final = 300.0
 ROUND_SECONDS: Final = 20.0
 ROUNDS_PER_INTERVAL: Final = 10
 WITHOUT_ROOM_SECONDS: Final = 600.0
@@ -47,21 +47,23 @@ class SnapshotScheduler:
         self._turns: dict[str, int] = {}
 
     def start(self) -> None:
-        """Remove what a killed server has left, and begin."""
+        """Remove what a killed server has left, and begin, unless the interval is 0."""
         for folder in self._service.folders():
             restore_points.remove_strays(self._service.folder(folder))
-        self._thread.start()
+        if self._interval:
+            self._thread.start()
 
     def close(self) -> None:
         """End, giving up the point that is being taken; not waited for beyond some seconds."""
         self._stopping.set()
-        self._thread.join(CLOSE_WAIT_SECONDS)
+        if self._interval:
+            self._thread.join(CLOSE_WAIT_SECONDS)
 
     def _run(self) -> None:
         # On Linux a priority belongs to a thread.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        rounds = min(ROUND_SECONDS, self._interval / ROUNDS_PER_INTERVAL or ROUND_SECONDS)
-        wait_seconds = min(FIRST_ROUND_SECONDS, self._interval or FIRST_ROUND_SECONDS)
+        rounds = min(ROUND_SECONDS, self._interval / ROUNDS_PER_INTERVAL)
+        wait_seconds = min(FIRST_ROUND_SECONDS, self._interval)
         while not self._stopping.wait(wait_seconds):
             wait_seconds = rounds
             try:
@@ -92,8 +94,6 @@ class SnapshotScheduler:
 
     def _look_at(self, folder: str) -> None:
         self._service.complete(folder, self._step)
-        if not self._interval:
-            return
         turn = self._turn_at(time.time(), folder)
         if self._turns.get(folder) == turn:
             return

@@ -50,6 +50,7 @@ def backup(services: Services, arguments: Mapping[str, Any], progress: Progress)
     service = services.restore_points
 
     def work(folder: str, step: Step) -> Result:
+        service.complete(folder, step)
         point = service.take(folder, MANUAL, pinned=arguments["pin"], step=step)
         return {
             "problem": None,
