@@ -24,6 +24,7 @@ UPLOAD: Final = "upload"
 RESTORE: Final = "restore"
 IMPORT: Final = "import"
 DELETION: Final = "deletion"
+EDIT: Final = "edit"
 
 SUFFIX: Final = ".anki2"
 PINNED_SUFFIX: Final = ".pinned.anki2"

@@ -110,7 +110,7 @@ def _commit(lease: Lease, copy: Path, backups_keep: int) -> None:
         if read_committed_state(collection).modified == lease.committed.modified:
             # Changed by SQL alone, which sets no time.
             collection.execute("update col set mod = ?", new_modification_time(lease))
-    replace_collection(lease, candidate, backups_keep)
+    replace_collection(lease, candidate, backups_keep, restore_points.EDIT)
 
 
 @contextmanager

@@ -44,9 +44,9 @@ def replace_collection(
 ) -> None:
     """Put `candidate` in the stored collection's place, which becomes a restore point.
 
-    When this returns it is on disk. Unless somebody has asked for it as a restore, a stored collection that holds more notes or newer reviews
-    than what replaces it is pinned and logged as a warning: somebody may have clicked the wrong
-    button.
+    When this returns it is on disk. A stored collection that holds more notes or newer reviews than
+    what replaces it is pinned and logged as a warning, unless that is a restore: somebody may have
+    clicked the wrong button.
     """
     if lease.folder.collection.exists():
         _keep_stored(lease, candidate, backups_keep, reason)

@@ -58,6 +58,6 @@ class ShiftedServer(OurServer):
         self._seconds_ahead = seconds_ahead
         super().__init__(folder)
 
-    def command(self) -> list[str]:
+    def start_command(self) -> list[str]:
         shift = f"{self._seconds_ahead:+d}s"
-        return ["faketime", "-m", "--exclude-monotonic", "-f", shift, *super().command()]
+        return ["faketime", "-m", "--exclude-monotonic", "-f", shift, *super().start_command()]

@@ -58,11 +58,11 @@ class OurServer:
     def start(self) -> None:
         """Start it, also again after stop() or kill(), and return when it answers /health."""
         self._process = ServerProcess(
-            self.command(), port=self.port, log_file=self.log_file, environment=_environment()
+            self.start_command(), port=self.port, log_file=self.log_file, environment=_environment()
         )
         self._process.wait_until_healthy()
 
-    def command(self) -> list[str]:
+    def start_command(self) -> list[str]:
         """Return what is started."""
         return [*_control("debug"), "--config", str(self.config)]
 
