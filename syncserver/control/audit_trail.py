@@ -7,6 +7,7 @@ import typer
 
 from syncserver import audit as trail
 from syncserver import events
+from syncserver.accounts.folder_names import folder_name, normalise_user_name
 from syncserver.control.installation import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -31,6 +32,9 @@ WORDS: Final = {
     events.UPLOAD_REFUSED: "upload refused",
     events.BACKUP_PINNED: "replaced collection kept for good",
     events.PACKAGE_IMPORTED: "package imported",
+    events.COLLECTION_RESTORED: "collection restored",
+    events.COLLECTION_IMPORTED: "collection replaced by an import",
+    events.COLLECTION_EDITED: "collection edited in the shell",
 }
 # What has a column of its own, or would only be noise there.
 NOT_DETAILS: Final = frozenset(
@@ -61,7 +65,9 @@ def audit(
 
 
 def _is_about(line: dict[str, Any], user_name: str) -> bool:
-    return not user_name or user_name in (line.get("user"), line.get("collection"))
+    if not user_name or user_name in (line.get("user"), line.get("collection")):
+        return True
+    return line.get("folder") == folder_name(normalise_user_name(user_name))
 
 
 def _is_after(line: dict[str, Any], earliest: datetime | None) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from syncserver import events
+from syncserver.collections import restore_points
 from syncserver.collections.committed import read_committed_state
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Lease

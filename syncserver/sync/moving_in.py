@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from syncserver.collections import restore_points
 from syncserver.collections.committed import CommittedState, read_committed_state
 from syncserver.collections.lease import Lease
 from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
@@ -41,7 +42,7 @@ def move_in(lease: Lease, candidate: Candidate, backups_keep: int, *, keep_stamp
         _stamp_pending(collection)
         if not keep_stamps:
             raise_times(collection)
-    replace_collection(lease, candidate, backups_keep)
+    replace_collection(lease, candidate, backups_keep, restore_points.IMPORT)
     return MovedIn(candidate.holdings.notes, full_sync=not keep_stamps, replaced=replaced)
 
 
