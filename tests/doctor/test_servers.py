@@ -113,14 +113,17 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
         assert "Nobody answered within 1 seconds" in visit(url).only_failure
 
 
-def test_the_official_server_is_told_from_ours(tmp_path: Path) -> None:
+def test_the_official_server_is_told_from_ours_and_can_be_synced_with(tmp_path: Path) -> None:
     official = OfficialServer(tmp_path / "official")
     try:
-        visited = visit(official.url)
+        visited = visit(official.url, official.new_account())
     finally:
         official.stop()
+    assert visited.failed == []
     assert visited["server"].verdict is Verdict.WARNING
     assert "does not say that it is syncserver" in visited["server"].what
+    assert visited["chunked bodies"].verdict is Verdict.SKIPPED
+    assert visited["sync"].verdict is Verdict.OK
 
 
 # Accounts
