@@ -148,6 +148,18 @@ def test_media_that_are_not_passed_on_are_noticed(upstream: str, folder: Path) -
     assert visited["double slashes"].verdict is Verdict.WARNING
 
 
+@pytest.mark.parametrize("elsewhere", ["return 404;", "return 200 '<html>a blog</html>';"])
+def test_a_proxy_that_passes_on_syncs_alone_is_enough(
+    upstream: str, folder: Path, account: Account, elsewhere: str
+) -> None:
+    passed = f"{passing_on(upstream, path='/sync/')} {passing_on(upstream, path='/msync/')}"
+    with nginx(folder, f"{passed} location / {{ {elsewhere} }}") as url:
+        visited = visit(url, account)
+    assert visited.failed == []
+    assert "somebody else at the address itself" in visited["server"].what
+    assert visited["chunked bodies"].verdict is Verdict.OK
+
+
 def test_doubled_slashes_that_are_redirected_are_noticed(upstream: str, folder: Path) -> None:
     rules = f"""
         merge_slashes off;

@@ -10,6 +10,7 @@ from syncserver.control.doctor import exchange
 from syncserver.control.doctor.address import Address
 from syncserver.control.doctor.findings import Verdict
 from syncserver.control.doctor.network import Endpoint, try_all
+from syncserver.control.doctor.printing import as_document
 from tests.doctor.visits import visit
 from tests.support.accounts import Account
 from tests.support.device import Device
@@ -50,7 +51,8 @@ def test_an_address_that_clients_cannot_use_is_explained(
 
 
 def test_a_password_in_an_address_is_not_repeated() -> None:
-    assert "secret" not in str(visit("http://me:secret@host/").findings)
+    url = "http://me:secret@host/"
+    assert "secret" not in str(as_document(url, visit(url).findings))
 
 
 def test_a_name_that_nobody_has_is_explained() -> None:
@@ -113,14 +115,17 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
         assert "Nobody answered within 1 seconds" in visit(url).only_failure
 
 
-def test_the_official_server_is_told_from_ours(tmp_path: Path) -> None:
+def test_the_official_server_is_told_from_ours_and_can_be_synced_with(tmp_path: Path) -> None:
     official = OfficialServer(tmp_path / "official")
     try:
-        visited = visit(official.url)
+        visited = visit(official.url, official.new_account())
     finally:
         official.stop()
+    assert visited.failed == []
     assert visited["server"].verdict is Verdict.WARNING
     assert "does not say that it is syncserver" in visited["server"].what
+    assert visited["chunked bodies"].verdict is Verdict.SKIPPED
+    assert visited["sync"].verdict is Verdict.OK
 
 
 # Accounts

@@ -32,9 +32,7 @@ from syncserver.control.report.document import print_report
 
 UrlArgument = Annotated[
     str | None,
-    typer.Argument(
-        metavar="[URL]", help="The address that people enter; from the ini file if none."
-    ),
+    typer.Argument(metavar="URL", help="The address that people enter; from the ini file if none."),
 ]
 UserOption = Annotated[str | None, typer.Option("--user", "-u", help="Log in as this user.")]
 CaOption = Annotated[

@@ -1,5 +1,6 @@
 """Print findings while they come: a line for each step, and what to change below it."""
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
@@ -50,9 +51,9 @@ def print_verdict(findings: Mapping[str, Finding]) -> None:
 
 
 def as_document(url: str, findings: Mapping[str, Finding]) -> dict[str, Any]:
-    """Return what `--json` prints."""
+    """Return what `--json` prints; a password in the address is left out."""
     return {
-        "url": url,
+        "url": re.sub(r"//[^/]*@", "//", url),
         "ok": not has_failed(findings),
         "steps": [{"step": step, **found.document()} for step, found in findings.items()],
     }

@@ -31,6 +31,8 @@ from syncserver.protocol.header_framing import HEADER_NAME
 
 # Our server's words for a message that has arrived, and is none.
 NOT_A_MESSAGE: Final = "not what the protocol demands"
+# Our server's words for an unknown key.
+ASKS_TO_LOG_IN: Final = "log in again"
 # Longer than any client's header.
 LONG_SESSION: Final = "x" * 800
 
@@ -42,24 +44,42 @@ QUICK_LARGEST: Final = 2_500_000
 BODY_SECONDS: Final = 90.0
 
 
-def is_our_server(route: Route) -> tuple[Finding, str]:
-    """Return what answers at the address, and its version if it is ours."""
+def is_our_server(route: Route) -> tuple[bool, Finding]:
+    """Tell whether our server answers at the address, and what was found."""
     health = route.get("health")
+    if (health.status in (403, 404, 405) or health.is_page) and _takes_syncs(route):
+        return True, _syncs_alone(health)
     if health.status != 200:
-        return explain_answer(health, "health", route.address), ""
+        return False, explain_answer(health, "health", route.address)
     if health.is_page:
-        return _web_page(health), ""
+        return False, _web_page(health)
     front = route.get("")
     version = _version(front)
     if health.version < 11:
-        return _old_http(health), version
+        return bool(version), _old_http(health)
     if not version:
-        return doubtful(
+        return False, doubtful(
             "A sync server answers, but it does not say that it is syncserver.",
             "If it should be: the proxy must pass on everything below the address, not only /sync/.",
             for_program(directives.SUB_PATH, front.program),
-        ), ""
-    return well(f"syncserver {version} answers, with HTTP/1.1."), version
+        )
+    return True, well(f"syncserver {version} answers, with HTTP/1.1.")
+
+
+def _takes_syncs(route: Route) -> bool:
+    """Tell whether our server refuses an unknown key, in its own words."""
+    request = new_style(route.path("sync/meta"), META, UNKNOWN_KEY)
+    reply = route.ask(with_length(request))
+    return _key_was_refused(reply) and ASKS_TO_LOG_IN in reply.text
+
+
+def _syncs_alone(health: Reply) -> Finding:
+    return doubtful(
+        "A sync server answers at sync/, but somebody else at the address itself: people who open"
+        " it in a browser do not see which address to enter, and nobody can ask whether it is up.",
+        "Fine if it is meant; else pass on everything below the address.",
+        for_program(directives.SUB_PATH, health.program),
+    )
 
 
 def _version(front: Reply) -> str:
@@ -112,8 +132,8 @@ def _pages_of_a_proxy(reply: Reply) -> Finding:
         "Something on the way answers 403 with a page of its own: it refuses these requests, or"
         " replaces what the server answers.",
         "Let the server's own answers pass, and everybody reach it.",
-        for_program({**directives.ERROR_PAGES}, reply.program)
-        + for_program({**directives.ACCESS}, reply.program),
+        for_program(directives.ERROR_PAGES, reply.program)
+        + for_program(directives.ACCESS, reply.program),
     )
 
 
@@ -238,6 +258,11 @@ def media_path_passes(route: Route) -> Finding:
         "Pass on msync/ like sync/.",
         for_program(directives.MEDIA_PATH, reply.program),
     )
+
+
+def not_ours() -> Finding:
+    """Return the finding of a step that needs our server's words."""
+    return skipped("Only syncserver says what of a body has arrived.")
 
 
 def no_login(what: str) -> Finding:

@@ -17,6 +17,8 @@ from syncserver.control.doctor.patience import answers_pass, slow_answers_pass
 from syncserver.control.doctor.whole_sync import ClientJob, sync_as_a_client
 
 DEFAULT_LARGEST: Final = 300_000_000
+# What follows these can be judged without them: plain HTTP, and servers that are not ours.
+MAY_BE_SKIPPED: Final = frozenset({"encryption", "chunked bodies"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Visit:
     findings: dict[str, Finding] = field(default_factory=dict)
     address: Address | None = None
     endpoints: list[Endpoint] = field(default_factory=list)
+    is_ours: bool = False
     key: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
     media: Finding | None = None
@@ -92,11 +95,17 @@ def _encryption(visit: Visit) -> Finding:
 
 
 def _server(visit: Visit) -> Finding:
-    found, _version = probes.is_our_server(visit.route)
+    visit.is_ours, found = probes.is_our_server(visit.route)
     return found
 
 
+def _chunks(visit: Visit) -> Finding:
+    return probes.chunks_pass(visit.route) if visit.is_ours else probes.not_ours()
+
+
 def _sizes(visit: Visit) -> Finding:
+    if not visit.is_ours:
+        return probes.not_ours()
     return probes.sizes_pass(visit.route, visit.plan.largest, quick=visit.plan.quick)
 
 
@@ -136,7 +145,7 @@ STEPS: Final = (
     Step("encryption", ("connection",), _encryption),
     Step("server", ("connection", "encryption"), _server),
     Step("sync header", ("server",), lambda visit: probes.header_passes(visit.route)),
-    Step("chunked bodies", ("server",), lambda visit: probes.chunks_pass(visit.route)),
+    Step("chunked bodies", ("server",), _chunks),
     Step("large bodies", ("server", "chunked bodies"), _sizes),
     Step("double slashes", ("sync header",), lambda visit: probes.slashes_pass(visit.route)),
     Step("media path", ("sync header",), lambda visit: probes.media_path_passes(visit.route)),
@@ -165,7 +174,7 @@ def _take(step: Step, visit: Visit) -> Finding:
         earlier = visit.findings[needed]
         if earlier.verdict is Verdict.FAILED:
             return skipped(f"Cannot be judged after “{needed}” has failed.")
-        if earlier.verdict is Verdict.SKIPPED and needed != "encryption":
+        if earlier.verdict is Verdict.SKIPPED and needed not in MAY_BE_SKIPPED:
             return skipped(earlier.what)
     try:
         return step.ask(visit)
