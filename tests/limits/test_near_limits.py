@@ -34,7 +34,7 @@ def grow_to(percent: float, server: WatchedServer, account: Account, device: Dev
     stored = server.stored_collection(account)
     folder = server.user_folder(account).name
     while (missing := LARGEST * percent / 100 - stored.stat().st_size) > 0:
-        device.add_notes([[os.urandom(3_000).hex()] for _ in range(max(1, int(missing / 10_000)))])
+        device.add_notes([[os.urandom(1_500).hex()] for _ in range(max(1, int(missing / 15_000)))])
         sync(device)
         wait_until(lambda: folder not in server.open_collections(), "the log is folded in")
 
@@ -43,7 +43,7 @@ def test_a_collection_near_the_limit_is_told_of_in_the_client_and_in_the_log(
     server: WatchedServer, account: Account, device: Device
 ) -> None:
     assert sync(device).server_message == ""
-    grow_to(96, server, account, device)
+    grow_to(95, server, account, device)
     assert server.stored_collection(account).stat().st_size < LARGEST
     device.add_note("one more", "back")
     told = sync(device)
@@ -58,7 +58,7 @@ def test_a_collection_near_the_limit_is_told_of_in_the_client_and_in_the_log(
 def test_beyond_it_syncs_go_on_and_an_upload_is_refused_in_the_same_words(
     server: WatchedServer, account: Account, device: Device
 ) -> None:
-    grow_to(101, server, account, device)
+    grow_to(120, server, account, device)
     device.add_note("one more", "back")
     assert sync(device).required == NO_CHANGES
     with pytest.raises(BackendError, match="max_collection_bytes"):
@@ -79,7 +79,7 @@ def test_media_near_the_quota_are_told_of(server: WatchedServer, device: Device)
 def test_it_is_repeated_until_a_sync_follows_and_then_not_for_a_day(
     server: WatchedServer, account: Account, device: Device, new_device: NewDevice
 ) -> None:
-    grow_to(96, server, account, device)
+    grow_to(95, server, account, device)
     phone = new_device(account)
     phone.download()
     for _ in range(2):
