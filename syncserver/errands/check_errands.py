@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from syncserver.backups.drill import drill
 from syncserver.collections import atomic_files
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.libanki import CollectionDamaged
@@ -20,12 +21,12 @@ from syncserver.sync.collection_check import (
     RESTORE,
     Problem,
     problems_of_copy,
-    unreadable_backup,
 )
 
 # Of each user: the collection, the media, the newest backup.
 STEPS: Final = 3
 LATER: Final = "check again later"
+OLDER_POINT: Final = "use an older one if you need to restore; check the disk"
 MAKE_ROOM: Final = "make room on the disk; a copy of each collection is needed to check it"
 MEDIA_REMEDIES: Final = {
     "missing": "ctl.py media check {user} --fix, after which devices that have them send them again",
@@ -134,22 +135,20 @@ def _media_problems(found: Findings) -> Iterator[Problem]:
 
 
 def _backup(services: Services, folder: str, *, quick: bool) -> list[Problem]:
-    """Look whether the newest backup could be restored."""
-    user = UserFolder(services.settings.users_folder / folder)
-    backups = sorted(user.backups.glob("*.anki2")) if not quick else []
-    if not backups or backups[-1].with_name(f"{backups[-1].name}-wal").exists():
+    """Look whether the newest restore point could be restored."""
+    points = services.restore_points.points(folder) if not quick else []
+    if not points or points[-1].path.with_name(f"{points[-1].path.name}-wal").exists():
         return []  # one with a log was too damaged to be closed, and was kept for that
     try:
-        with _private_folder(user) as private:
-            copy = private / backups[-1].name
-            atomic_files.copy(backups[-1], copy)
-            problem = unreadable_backup(copy)
+        drilled = drill(services.restore_points, folder, lambda: None)
     except DiskFull:
-        return [Problem("error", "newest backup not checked: no room for a copy", MAKE_ROOM)]
-    if problem is None:
+        return [Problem("error", "newest restore point not checked: no room for it", MAKE_ROOM)]
+    except ServerBusy:
+        return [Problem("warning", "newest restore point not checked: it is in use", LATER)]
+    if drilled.problem is None:
         return []
-    remedy = "use an older one if you need to restore; check the disk"
-    return [Problem("warning", f"the newest backup ({backups[-1].name}): {problem}", remedy)]
+    what = f"the newest restore point ({drilled.snapshot}): {drilled.problem}"
+    return [Problem("warning", what, OLDER_POINT)]
 
 
 @contextmanager

@@ -51,18 +51,6 @@ def problems_of_copy(copy: Path) -> list[Problem]:
         return [Problem("error", f"cannot be read: {problem}", RESTORE)]
 
 
-def unreadable_backup(copy: Path) -> str | None:
-    """Return why a copy of a backup could not be restored, None if it could."""
-    problem = _unreadable(copy)
-    if problem:
-        return problem
-    try:
-        with opened(copy) as collection:
-            return "; ".join(collection.integrity_problems()[:MOST_NAMED]) or None
-    except (CollectionDamaged, Rejected) as damage:
-        return str(damage)
-
-
 def _unreadable(copy: Path) -> str | None:
     with copy.open("rb") as file:
         start = file.read(len(SQLITE_MAGIC))

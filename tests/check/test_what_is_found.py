@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from syncserver.collections.folders import UserFolder
+from syncserver.collections.restore_points import restore_points
 from tests.check.conftest import CLEAN, FOUND, Check, run_check
 from tests.support.accounts import Account
 from tests.support.device import FULL_SYNC, NO_CHANGES, Device
@@ -282,11 +284,11 @@ def test_missing_and_changed_media(
 def test_a_backup_that_could_not_be_restored(
     server: WatchedServer, account: Account, device: Device, check: Check
 ) -> None:
-    newest = max((server.user_folder(account) / "backups").iterdir())
-    content = newest.read_bytes()
-    newest.write_bytes(content[: len(content) // 2])
+    newest = restore_points(UserFolder(server.user_folder(account)))[-1]
+    content = newest.path.read_bytes()
+    newest.path.write_bytes(content[: len(content) // 2])
     finding = check().only(account.name)
-    assert newest.name in finding["problem"]
+    assert newest.id in finding["problem"]
     assert check("--quick").exit_code == CLEAN
 
 
