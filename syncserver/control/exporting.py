@@ -132,14 +132,15 @@ def _pack(collection: LibankiCollection, pack: Callable[[], None], copy: dict[st
 
     thread = threading.Thread(target=run, name="export")
     with progress_bar("exporting") as progress:
-        thread.start()
         try:
+            thread.start()
             while thread.is_alive():
                 thread.join(LOOK_SECONDS)
                 number = NUMBER.search(progress_text(objects))
                 progress(int(number[0]) if number else 0, copy["files"] + 1)
         finally:
             objects.set_wants_abort()
-            thread.join()
+            if thread.ident is not None:  # or Ctrl+C came before it began
+                thread.join()
     if problems:
         raise problems[0]

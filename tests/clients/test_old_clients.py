@@ -152,7 +152,7 @@ def test_an_old_client_asks_for_the_password_after_a_wrong_one_and_after_a_wrong
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurServer]:
     """A server of ours that accepts no collection, because none is that small."""
-    server = OurServer(tmp_path_factory.mktemp("narrow"), {"max_collection_bytes": 1000})
+    server = OurServer(tmp_path_factory.mktemp("narrow"), {"max_collection_bytes": 20_000})
     yield server
     server.stop()
 

@@ -4,7 +4,8 @@ import resource
 import socket
 from pathlib import Path
 
-from syncserver import connections
+from syncserver.listening.sockets import listening
+from syncserver.settings import ServerSettings, Settings
 from tests.limits.conftest import Stall
 from tests.support.accounts import Account
 from tests.support.faults_server import WatchedServer, wait_until
@@ -16,16 +17,15 @@ KEEPALIVE_TIMER = "02"
 MORE_THAN_THE_USUAL = 1024
 
 
-def test_what_a_listening_socket_accepts_is_watched_from_then_on() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as unconnected:
-        connections.notice_dead_ones()
-        with socket.create_connection(listening.getsockname()) as client:
-            accepted, _address = listening.accept()
+def test_what_the_server_accepts_is_watched(tmp_path: Path) -> None:
+    options = ServerSettings(port=0)
+    with listening(Settings(data_root=tmp_path), options) as sockets:
+        (listens,) = sockets.serving
+        with socket.create_connection(listens.getsockname()):
+            accepted, _address = listens.accept()
             with accepted:
                 assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
                 assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
-                assert not client.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-        assert unconnected.fileno() >= 0, "it closes nothing of others"
 
 
 def test_the_running_server_watches_its_connections(
