@@ -176,6 +176,7 @@ def test_users_collections_and_backups_are_counted_when_somebody_asks(tmp_path: 
         clients[1].expect("meta", {"v": 11, "cv": "test"})
         some = scrape(server.port)
         assert some.value("syncserver_users") == 2
+        assert some.value("syncserver_backups") == 1
         assert some.value("syncserver_users_with_backup") == 1
         assert some.value("syncserver_users_without_backup") == 1
         assert some.value("syncserver_collections_open") == len(server.open_collections())

@@ -74,13 +74,14 @@ def _users(services: Services) -> Iterator[Metric]:
 
 
 def _backups(folders: Sequence[UserFolder]) -> Iterator[Metric]:
-    newest = [restore_points.newest_point(folder) for folder in folders]
-    known = [moment for moment in newest if moment is not None]
+    of_users = [restore_points.restore_points(folder) for folder in folders]
+    known = [points[-1].taken_at for points in of_users if points]
+    yield _gauge("backups", "Backups of all users.", sum(map(len, of_users)))
     yield _gauge(
         "users_with_backup", "Users with a collection and at least one backup of it.", len(known)
     )
     yield _gauge(
-        "users_without_backup", "Users with a collection and no backup.", len(newest) - len(known)
+        "users_without_backup", "Users with a collection and no backup.", len(folders) - len(known)
     )
     if known:
         yield _moment(
