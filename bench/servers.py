@@ -28,6 +28,8 @@ max_collection_bytes = {largest}MB
 # Passwords are hashed as by default; but guessing shall reach the hashing, and not be turned away.
 login_failures_per_account = 1000000
 login_failures_per_address = 1000000
+# Nor shall a user who does nothing but sync.
+requests_per_user = 0
 {hashing}
 
 [app:main]

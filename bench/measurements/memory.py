@@ -1,5 +1,6 @@
 """How long a start takes, and memory: after the start, and after 100 users have synced once."""
 
+import time
 from typing import Final
 
 from bench.load import Pace
@@ -10,6 +11,8 @@ from bench.servers import Server
 from bench.workbench import Workbench
 
 USERS: Final = 100
+# What a server needs to tidy up.
+REST_SECONDS: Final = 10
 ONE_SYNC: Final = Pace(seconds=0)
 
 
@@ -36,7 +39,10 @@ def _after_syncs(bench: Workbench, server: Server) -> None:
     load = load_of(clients, prepared_content(), ONE_SYNC)
     if load.problems:
         bench.recorder.note(f"memory.{server.name}", f"{server.name}: {dict(load.problems)}")
-    memory = Metric("memory.users", f"memory after {USERS} users have synced once", "MB")
+    at_once = Metric("memory.users.at_once", f"memory when {USERS} users have just synced", "MB")
+    bench.record(at_once, server.name, server.usage.memory())
+    time.sleep(REST_SECONDS)
+    memory = Metric("memory.users", f"memory {REST_SECONDS} seconds later", "MB")
     bench.record(memory, server.name, server.usage.memory())
 
 
