@@ -17,6 +17,7 @@ from tests.support.accounts import Account
 from tests.support.processes import free_port
 from tests.support.raw_client import RawClient
 
+FORK_TIMEOUT = 30.0
 REPOSITORY = Path(__file__).parents[2]
 CTL = REPOSITORY / "ctl.py"
 TIMEOUT = 120.0
@@ -138,7 +139,11 @@ class Operator:
 
     def worker_pid(self) -> int:
         children = Path(f"/proc/{self.server_pid()}/task/{self.server_pid()}/children")
-        return int(children.read_text().split()[0])
+        deadline = time.monotonic() + FORK_TIMEOUT
+        while not (found := children.read_text().split()):
+            assert time.monotonic() < deadline, "the server has no worker"
+            time.sleep(0.05)
+        return int(found[0])
 
     def is_stopped(self) -> bool:
         return data_root_lock.owner(self.data_root) is None
