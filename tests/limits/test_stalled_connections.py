@@ -142,7 +142,7 @@ def test_a_refused_request_is_told_why_before_it_is_hung_up_on(
     server: WatchedServer, account: Account, stall: Stall
 ) -> None:
     client = RawClient(server.url).login(account)
-    for _ in range(16):
+    for _ in range(20):
         stall(client)
     wait_until(lambda: client.call("abort").status == 503, "the user is at the limit")
     with HandMadeRequest(server.port) as request:
