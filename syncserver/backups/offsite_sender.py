@@ -34,17 +34,20 @@ class OffsiteSender:
         self._service = service
         self._offsite = offsite
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="off-site copies", daemon=True)
+        # Made in the process that starts it: Python 3.13 takes one from before a fork for started.
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin."""
+        self._thread = threading.Thread(target=self._run, name="off-site copies", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """End; a transfer that hangs is left behind."""
         self._stopping.set()
         self._service.taken.set()
-        self._thread.join(CLOSE_WAIT_SECONDS)
+        if self._thread is not None:
+            self._thread.join(CLOSE_WAIT_SECONDS)
 
     def _run(self) -> None:
         retry_seconds = FIRST_RETRY_SECONDS

@@ -42,7 +42,8 @@ class SnapshotScheduler:
         self._service = service
         self._interval = service.settings.snapshot_interval
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
+        # Made in the process that starts it: Python 3.13 takes one from before a fork for started.
+        self._thread: threading.Thread | None = None
         # The turn (a number that grows by one in each interval) in which a user was last looked at.
         self._turns: dict[str, int] = {}
 
@@ -51,12 +52,13 @@ class SnapshotScheduler:
         for folder in self._service.folders():
             restore_points.remove_strays(self._service.folder(folder))
         if self._interval:
+            self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
         """End, giving up the point that is being taken; not waited for beyond some seconds."""
         self._stopping.set()
-        if self._interval:
+        if self._thread is not None:
             self._thread.join(CLOSE_WAIT_SECONDS)
 
     def _run(self) -> None:
