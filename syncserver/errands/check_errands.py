@@ -1,8 +1,6 @@
 """The errand of `ctl.py check`: each user's collection, media and backups, without ending a sync."""
 
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +9,7 @@ from syncserver.backups.drill import drill
 from syncserver.collections import atomic_files
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.libanki import CollectionDamaged
+from syncserver.collections.workshop import workshop
 from syncserver.errands.errand import Progress
 from syncserver.errors import DiskFull, ServerBusy, SyncConflict
 from syncserver.media.check import Findings, check_media
@@ -79,7 +78,7 @@ def _collection(services: Services, folder: str, *, quick: bool) -> list[Problem
 
 def _problems(services: Services, user: UserFolder) -> list[Problem]:
     """Read the whole collection, in a copy that is made between two syncs."""
-    with _private_folder(user) as private:
+    with workshop(user) as private:
         copy = private / user.collection.name
         with services.collections.borrow(user.path.name) as lease:
             lease.close_collection()
@@ -149,13 +148,6 @@ def _backup(services: Services, folder: str, *, quick: bool) -> list[Problem]:
         return []
     what = f"the newest restore point ({drilled.snapshot}): {drilled.problem}"
     return [Problem("warning", what, OLDER_POINT)]
-
-
-@contextmanager
-def _private_folder(user: UserFolder) -> Iterator[Path]:
-    user.prepare()
-    with tempfile.TemporaryDirectory(dir=user.temporary) as folder:
-        yield Path(folder)
 
 
 def _copy_with_log(collection: Path, copy: Path) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
 
 import structlog
 from anki.collection import (
@@ -39,10 +38,7 @@ from syncserver.rest.package_media import NotAPackage, check_size, media_names
 from syncserver.rest.problems import FullSyncNeeded, Invalid
 from syncserver.sync.collection_file import validated_collection
 from syncserver.sync.full_upload import Candidate, replace_collection
-
-STAMPED_TABLES: Final = (
-    *("cards", "notes", "revlog", "decks", "deck_config", "tags", "notetypes"),
-)
+from syncserver.sync.sanity import STAMPED_TABLES
 
 log = structlog.get_logger()
 

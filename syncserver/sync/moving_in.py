@@ -11,10 +11,8 @@ from syncserver.collections.lease import Lease
 from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
 from syncserver.sync.collection_file import Holdings, holdings, opened, validated_collection
 from syncserver.sync.full_upload import Candidate, replace_collection
+from syncserver.sync.sanity import STAMPED_TABLES
 
-STAMPED_TABLES: Final = (
-    *("cards", "notes", "revlog", "decks", "deck_config", "tags", "notetypes", "graves"),
-)
 NOTHING: Final = Holdings(notes=0, newest_review=0)
 
 

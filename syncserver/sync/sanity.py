@@ -9,6 +9,7 @@ from syncserver.sync.row_counts import RowCounts, counted
 from syncserver.sync.session import SyncSession
 
 SMALL_TABLES: Final = ("notetypes", "decks", "deck_config")
+# Whose rows carry the usn of their last change.
 STAMPED_TABLES: Final = (
     *("cards", "notes", "revlog", "graves", "decks", "deck_config", "tags", "notetypes"),
 )
