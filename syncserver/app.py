@@ -74,17 +74,20 @@ class Mount:
 
     def __init__(self, apps: Mapping[str, WsgiApp]) -> None:
         """Mount `apps` at their paths; `/` takes what no other path matches."""
+        mounted = ((path.rstrip("/"), app) for path, app in apps.items())
         self._apps = sorted(
-            ((path.rstrip("/"), app) for path, app in apps.items()),
-            key=lambda mounted: len(mounted[0]),
+            ((prefix, f"{prefix}/", app) for prefix, app in mounted),
+            key=lambda mount: len(mount[0]),
             reverse=True,
         )
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        path = SLASHES.sub("/", environ.get("PATH_INFO") or "/")
-        for prefix, app in self._apps:
-            if path == prefix or path.startswith(f"{prefix}/"):
+        path = environ.get("PATH_INFO") or "/"
+        if "//" in path:
+            path = SLASHES.sub("/", path)
+        for prefix, below, app in self._apps:
+            if path.startswith(below) or path == prefix:
                 environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "").rstrip("/") + prefix
                 environ["PATH_INFO"] = path[len(prefix) :]
                 return app(environ, start_response)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
+from datetime import datetime, timezone
 from typing import Final, TextIO
 
 import structlog
@@ -90,7 +91,11 @@ AUDITED: Final = frozenset(
     }
 )
 
+# Lines of words that need no quotes: printable ASCII without what logfmt gives a meaning to.
+_are_plain = re.compile(r"(?:[!#-<>-\[\]-~]+\n)+").fullmatch
 _not_plain = re.compile(r'[ "=\\]')
+# Methods of loggers whose level has another name.
+_levels = {"exception": "error", "warn": "warning"}
 
 # What is known of the request that is being worked on; `wsgi/request_chain.py` sets it.
 request_fields: ContextVar[Mapping[str, object]] = ContextVar("request_fields", default={})  # noqa: B039 - nobody writes to the default
@@ -107,9 +112,7 @@ def configure_logging(level: str, log_format: str, stream: TextIO | None = None)
     structlog.configure(
         processors=[
             _Selection(least),
-            _with_request_fields,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _completed,
             *_renderers(log_format, on_terminal=out.isatty()),
         ],
         # What is audited has to get as far as `_Selection` at every level.
@@ -144,10 +147,20 @@ def _audit(name: str, event: structlog.types.EventDict) -> None:
         structlog.get_logger().error(AUDIT_FAILED, lost=name, problem=str(problem))
 
 
-def _with_request_fields(
-    _logger: object, _method: str, event: structlog.types.EventDict
+def _completed(
+    _logger: object, method: str, event: structlog.types.EventDict
 ) -> structlog.types.EventDict:
-    return {**request_fields.get(), **event}
+    """Return the event in the order in which it is shown, with its time, level and request.
+
+    One processor in the place of three of structlog's: each costs every request its call.
+    """
+    return {
+        "timestamp": datetime.now(timezone.utc).isoformat(timespec="microseconds")[:-6] + "Z",
+        "level": _levels.get(method, method),
+        "event": event.pop("event"),
+        **request_fields.get(),
+        **event,
+    }
 
 
 def _renderers(log_format: str, *, on_terminal: bool) -> list[structlog.types.Processor]:
@@ -173,11 +186,17 @@ class _PlainLines:
     def __call__(self, _logger: object, _method: str, event: structlog.types.EventDict) -> str:
         """Return the text of one event."""
         traceback = event.pop("exception", None)
-        first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
-        line = " ".join(
-            [f"{key}={_word(value)}" for pairs in (first, event) for key, value in pairs.items()]
-        )
+        line = " ".join([f"{key}={word}" for key, word in zip(event, _words(event), strict=True)])
         return f"{line}\n{traceback}" if traceback else line
+
+
+def _words(event: structlog.types.EventDict) -> list[str]:
+    """Return the values as words: most events hold plain ones only, which one look tells."""
+    words = [str(value) for value in event.values()]
+    lines = "\n".join([*words, ""])
+    if lines.count("\n") == len(words) and _are_plain(lines):
+        return words
+    return [_word(value) for value in event.values()]
 
 
 def _word(value: object) -> str:

@@ -172,7 +172,7 @@ class Services:
         if not isinstance(sync.state, SyncSession):
             return
         tally = sync.state.tally
-        if outcome is Outcome.FINISHED:
+        if outcome is Outcome.FINISHED and (tally.won_by_client or tally.won_by_server):
             metrics.CONFLICTS["client"].inc(tally.won_by_client.total())
             metrics.CONFLICTS["server"].inc(tally.won_by_server.total())
         who = sync.caller.who

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Final
 
 import structlog
+from msgspec import Struct
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
 from syncserver import events
@@ -48,8 +49,7 @@ class Device:
     key_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
+class _Use(Struct, frozen=True):
     client_version: str
     address: str
     at: datetime

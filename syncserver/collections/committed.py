@@ -1,9 +1,11 @@
 """What a client's `meta` needs to know of a collection, as of the last commit."""
 
-import json
 from dataclasses import dataclass
+from typing import Final
 
-from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
+import msgspec
+
+from syncserver.collections.libanki import CollectionDamaged, LibankiCollection, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +23,31 @@ class CommittedState:
     new_timezone: bool
 
 
+_COLUMNS: Final = (
+    "mod, scm, usn, not exists (select 1 from cards),"
+    " (select val from config where key = 'schedVer'),"
+    " (select val from config where key = 'creationOffset')"
+)
+
+
 def read_committed_state(collection: LibankiCollection) -> CommittedState:
     """Read the head of an open collection that has no transaction in progress.
 
     Raises CollectionDamaged when the file has no row that describes the collection.
     """
-    rows = collection.rows(
-        "select mod, scm, usn, not exists (select 1 from cards),"
-        " (select val from config where key = 'schedVer'),"
-        " (select val from config where key = 'creationOffset') from col"
-    )
+    return _committed_state(collection.rows(f"select {_COLUMNS} from col"))
+
+
+def advance(collection: LibankiCollection, modified: int) -> CommittedState:
+    """Give the collection its next usn and these times (ms), and return the head that this makes.
+
+    Raises CollectionDamaged as reading it does.
+    """
+    set_times = "update col set ls = ?1, mod = ?1, usn = usn + 1"
+    return _committed_state(collection.rows(f"{set_times} returning {_COLUMNS}", modified))
+
+
+def _committed_state(rows: list[Row]) -> CommittedState:
     if len(rows) != 1:
         raise CollectionDamaged(f"the collection has {len(rows)} rows in table col")
     modified, schema_modified, usn, empty, scheduler_version, creation_offset = rows[0]
@@ -47,6 +64,6 @@ def read_committed_state(collection: LibankiCollection) -> CommittedState:
 
 def _config_value(blob: list[int] | None) -> object:
     try:
-        return json.loads(bytes(blob)) if blob is not None else None
-    except ValueError:
+        return msgspec.json.decode(bytes(blob)) if blob is not None else None
+    except msgspec.DecodeError:
         return None

@@ -337,15 +337,9 @@ def translated_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (DBError, BackendIOError) as problem:
-        raise _storage_error(str(problem)) from problem
-    except NotFoundError as problem:
-        raise Missing(str(problem)) from problem
-    except BackendError as problem:
-        raise Rejected(str(problem)) from problem
     except BaseException as problem:
-        if type(problem).__name__ == "PanicException":  # pyo3's, derived from BaseException
-            raise LibankiPanicked(str(problem)) from problem
+        if (known := _translated(problem)) is not None:
+            raise known from problem
         raise
 
 
@@ -353,8 +347,26 @@ def _guard(
     call: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
     """Call the backend with its errors translated."""
-    with translated_errors():
+    try:
         return call(*args, **kwargs)
+    except BaseException as problem:
+        if (known := _translated(problem)) is not None:
+            raise known from problem
+        raise
+
+
+def _translated(problem: BaseException) -> Exception | None:
+    """Return what our layers know of an error of libanki's, None if it is none of those."""
+    message = str(problem)
+    if isinstance(problem, (DBError, BackendIOError)):
+        return _storage_error(message)
+    if isinstance(problem, NotFoundError):
+        return Missing(message)
+    if isinstance(problem, BackendError):
+        return Rejected(message)
+    if type(problem).__name__ == "PanicException":  # pyo3's, derived from BaseException
+        return LibankiPanicked(message)
+    return None
 
 
 def _storage_error(message: str) -> Exception:

@@ -30,7 +30,8 @@ class ByteSource(Protocol):
 class CountingSource:
     """A source that counts what was read from it, and tells since when a read waits.
 
-    It calls `before_reading` once, before the first read.
+    It calls `before_reading` once, before the first read. The source gives fewer bytes than it was
+    asked for only at its end, as PEP 3333 has it.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class CountingSource:
         part = self._source.read(size)
         self.waiting_since = None
         self.bytes_read += len(part)
-        self._ended = not part
+        self._ended = len(part) < size
         return part
 
     def drain(self, limit: int) -> None:
@@ -79,10 +80,10 @@ class LengthLimitedSource:
         return part
 
 
-def decompressed_parts(source: CountingSource, limit: int) -> Iterator[bytes]:
+def decompressed_parts(source: CountingSource, limit: int, first: bytes = b"") -> Iterator[bytes]:
     """Yield what one zstd frame contains, part by part; bytes behind the frame are left alone.
 
-    Raises BodyTooLarge as soon as more than `limit` bytes have come out or far more have gone in,
+    `first` is what was read of it already. Raises BodyTooLarge as soon as more than `limit` bytes have come out or far more have gone in,
     BadRequest when it is no zstd frame or when it was cut off.
     """
     decompressor = take_decompressor()
@@ -90,7 +91,7 @@ def decompressed_parts(source: CountingSource, limit: int) -> Iterator[bytes]:
     left = limit
     parts: list[bytes] = []
     size = 0
-    for piece in _pieces(source, limit):
+    for piece in _pieces(source, limit, first or source.read()):
         part = _decompress(frame, piece)
         left -= len(part)
         if left < 0:
@@ -109,13 +110,15 @@ def decompressed_parts(source: CountingSource, limit: int) -> Iterator[bytes]:
     raise BadRequest("The request was cut off.", cause="the zstd frame is not complete")
 
 
-def _pieces(source: CountingSource, limit: int) -> Iterator[memoryview]:
+def _pieces(source: CountingSource, limit: int, first: bytes) -> Iterator[memoryview]:
     size = max(SMALLEST_PIECE, min(LARGEST_PIECE, limit // MAX_EXPANSION))
-    while read := memoryview(source.read()):
+    read = memoryview(first)
+    while read:
         if source.bytes_read > limit + COMPRESSION_OVERHEAD:
             raise BodyTooLarge("The request is too large.", cause=f"more than {limit} bytes")
         for start in range(0, len(read), size):
             yield read[start : start + size]
+        read = memoryview(source.read())
 
 
 def _decompress(decompressor: "zstandard.ZstdDecompressionObj", piece: memoryview) -> bytes:

@@ -1,10 +1,12 @@
 """What every framing makes of a request: the one type that the endpoints know."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
 from syncserver.protocol.bounded_streams import CountingSource, decompressed_parts
+from syncserver.protocol.zstd_pool import small_message
 
 
 class Body(Protocol):
@@ -14,9 +16,12 @@ class Body(Protocol):
         """Yield the payload; raises BodyTooLarge beyond `limit` bytes, BadRequest if broken."""
         ...
 
+    def payload(self, limit: int) -> bytes:
+        """Return the whole payload; raises as `parts` does."""
+        return b"".join(self.parts(limit))
 
-@dataclass(frozen=True, slots=True)
-class FramedRequest:
+
+class FramedRequest(Struct, frozen=True):
     """A request without its framing.
 
     `host_key` and `session_key` are empty when the client sent none; `client` names the client's
@@ -33,12 +38,20 @@ class FramedRequest:
     payload_when_empty: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class ZstdBody:
+class ZstdBody(Body):
     """One zstd frame."""
 
-    source: CountingSource
+    def __init__(self, source: CountingSource) -> None:
+        self._source = source
 
     def parts(self, limit: int) -> Iterator[bytes]:
         """Yield the payload; raises BodyTooLarge beyond `limit` bytes, BadRequest if broken."""
-        return decompressed_parts(self.source, limit)
+        return decompressed_parts(self._source, limit)
+
+    def payload(self, limit: int) -> bytes:
+        """Return the whole payload, at once if it is small; raises as `parts` does."""
+        first = self._source.read()
+        message = small_message(first)
+        if message is not None and len(message) <= limit:
+            return message
+        return b"".join(decompressed_parts(self._source, limit, first))

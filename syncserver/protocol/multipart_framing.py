@@ -20,7 +20,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from syncserver.errors import BadRequest, BodyTooLarge
 from syncserver.protocol.bounded_streams import PART_SIZE, CountingSource
-from syncserver.protocol.framed_request import FramedRequest
+from syncserver.protocol.framed_request import Body, FramedRequest
 
 PAYLOAD_FIELD: Final = b"data"
 SHORT_FIELDS: Final = (b"c", b"k", b"sk", b"s", b"v")
@@ -87,7 +87,7 @@ def query_framing(query: str) -> FramedRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class NoPayload:
+class NoPayload(Body):
     """The payload of a request that has no body."""
 
     def parts(self, limit: int) -> Iterator[bytes]:  # noqa: ARG002 - as every body has it
@@ -96,7 +96,7 @@ class NoPayload:
 
 
 @dataclass(frozen=True, slots=True)
-class FormPayload:
+class FormPayload(Body):
     """The payload of a form; a missing or empty one stands for `{}`."""
 
     file: IO[bytes]

@@ -1,10 +1,10 @@
 """Frame replies: zstd with the original size in a header for version 11, plain bytes before."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 import zstandard
+from msgspec import Struct
 
 from syncserver.protocol.bounded_streams import PART_SIZE
 from syncserver.protocol.zstd_pool import COMPRESSION_LEVEL, compressed_frame
@@ -13,8 +13,7 @@ ORIGINAL_SIZE_HEADER: Final = "anki-original-size"
 CONTENT_TYPE: Final = "application/octet-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class FramedReply:
+class FramedReply(Struct, frozen=True):
     """A reply's headers and its body, whole or in parts.
 
     `parts` of a file are compressed as they are taken and close the file when they end.

@@ -2,7 +2,7 @@
 
 import time
 
-from syncserver.collections.committed import read_committed_state
+from syncserver.collections.committed import advance
 from syncserver.collections.lease import Lease
 from syncserver.sync.row_counts import keep
 from syncserver.sync.session import current_session
@@ -18,8 +18,7 @@ def finish(lease: Lease) -> int:
     session = current_session(lease)
     collection = lease.collection
     modified = new_modification_time(lease)
-    collection.execute("update col set ls = ?1, mod = ?1, usn = usn + 1", modified)
-    committed = read_committed_state(collection)
+    committed = advance(collection, modified)
     keep(collection, session.counts)
     collection.commit()
     lease.end_sync(committed)

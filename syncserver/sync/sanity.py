@@ -1,5 +1,6 @@
 """`sanityCheck2`: do both sides count the same after the exchange?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +15,15 @@ STAMPED_TABLES: Final = (
     *("cards", "notes", "revlog", "graves", "decks", "deck_config", "tags", "notetypes"),
 )
 NOT_COMPARED: Final = [0, 0, 0]
+
+# Does any object carry the usn -1, which only clients may have, and how many are in the small
+# tables? Asked for by the least usn, which SQLite always finds by the index. Looking for -1 it reads
+# whole tables once clients have collected statistics, which say that all rows have the same usn.
+_PENDING: Final = " or ".join(
+    f"coalesce((select min(usn) from {table}), 0) < 0" for table in STAMPED_TABLES
+)
+_SMALL_COUNTS: Final = ", ".join(f"(select count() from {table})" for table in SMALL_TABLES)
+_LOOK: Final = f"select {_PENDING}, {_SMALL_COUNTS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,47 +41,21 @@ def sanity_check(
 
     Old clients send a text instead of counts when their own check has failed.
     """
+    any_pending, *small = collection.row(_LOOK)
     if isinstance(client, str):
-        server = _sanity_counts(collection, counted(collection))
+        server = _sanity_counts(counted(collection), small)
         return SanityResult(False, {"status": "bad", "c": client, "s": server})
     client.due, client.graves = NOT_COMPARED, 0
-    if _has_pending_rows(collection):
+    if any_pending:
         return SanityResult(False, {"status": "bad", "c": client, "s": None})
-    server = _compared_counts(collection, session, client)
+    if session.counts is None or _sanity_counts(session.counts, small) != client:
+        # What was kept may be wrong; the tables themselves are not.
+        session.counts = counted(collection)
+    server = _sanity_counts(session.counts, small)
     agrees = client == server
-    status = "ok" if agrees else "bad"
-    return SanityResult(agrees, {"status": status, "c": client, "s": server})
+    return SanityResult(agrees, {"status": "ok" if agrees else "bad", "c": client, "s": server})
 
 
-def _compared_counts(
-    collection: LibankiCollection, session: SyncSession, client: SanityCounts
-) -> SanityCounts:
-    """Return our counts: kept ones if the client agrees with them, else the tables' own."""
-    if session.counts is not None:
-        server = _sanity_counts(collection, session.counts)
-        if server == client:
-            return server
-    session.counts = counted(collection)
-    return _sanity_counts(collection, session.counts)
-
-
-def _sanity_counts(collection: LibankiCollection, counts: RowCounts) -> SanityCounts:
-    small = ", ".join(f"(select count() from {table})" for table in SMALL_TABLES)
-    notetypes, decks, deck_options = collection.row(f"select {small}")
+def _sanity_counts(counts: RowCounts, small: Sequence[int]) -> SanityCounts:
     rows = counts.rows
-    return SanityCounts(
-        *(NOT_COMPARED, rows["cards"], rows["notes"], rows["revlog"], 0),
-        *(notetypes, decks, deck_options),
-    )
-
-
-def _has_pending_rows(collection: LibankiCollection) -> bool:
-    """Tell whether any object carries the usn -1, which only clients may have.
-
-    Asked for by the least usn, which SQLite always finds by the index. Looking for -1 it reads whole
-    tables once clients have collected statistics, which say that all rows have the same usn.
-    """
-    checks = " or ".join(
-        f"coalesce((select min(usn) from {table}), 0) < 0" for table in STAMPED_TABLES
-    )
-    return bool(collection.scalar(f"select {checks}"))
+    return SanityCounts(NOT_COMPARED, rows["cards"], rows["notes"], rows["revlog"], 0, *small)

@@ -1,18 +1,18 @@
 """One call of a sync or media method: who calls, with what message."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from types import TracebackType
 from typing import Final, TypeVar
 
+from msgspec import Struct
+
 from syncserver.accounts.host_keys import Device
-from syncserver.collections.lease import Lease
+from syncserver.collections.lease import Lease, Owned
 from syncserver.collections.libanki import Rejected
 from syncserver.collections.slot import Caller
 from syncserver.errors import BadRequest
 from syncserver.protocol import messages
 from syncserver.services import Services
-from syncserver.sync.session import current_session
+from syncserver.sync.session import SyncSession
 from syncserver.wsgi.authentication import authenticate
 from syncserver.wsgi.framing import Incoming
 from syncserver.wsgi.request_chain import RequestContext
@@ -22,8 +22,7 @@ SMALL_REQUEST: Final = 64 * 1024
 Message = TypeVar("Message")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One call of a method."""
 
     services: Services
@@ -51,12 +50,36 @@ class Call:
         most = self.services.settings.max_request_bytes if limit is None else limit
         return messages.decode(self.incoming.payload(most), shape)
 
-    @contextmanager
-    def resumed(self, device: Device) -> Iterator[Lease]:
-        """Continue the caller's sync; what the collection rejects is the client's mistake."""
-        try:
-            with self.services.collections.resume(device.user.folder, self.caller(device)) as lease:
-                self.context.tally = current_session(lease).tally
-                yield lease
-        except Rejected as problem:
+    def resumed(self, device: Device) -> "_Resumed":
+        """Continue the caller's sync, for a `with` block.
+
+        Raises SyncConflict when it is over.
+        """
+        collections = self.services.collections
+        return _Resumed(collections.resume(device.user.folder, self.caller(device)), self.context)
+
+
+class _Resumed:
+    """A step of a sync: its bytes count for the sync; what is rejected is the client's mistake."""
+
+    __slots__ = ("_context", "_owned")
+
+    def __init__(self, owned: Owned, context: RequestContext) -> None:
+        self._owned = owned
+        self._context = context
+
+    def __enter__(self) -> Lease:
+        lease = self._owned.__enter__()
+        state = lease.sync_state
+        self._context.tally = state.tally if isinstance(state, SyncSession) else None
+        return lease
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._owned.__exit__(kind, problem, traceback)
+        if isinstance(problem, Rejected):
             raise BadRequest("The changes cannot be merged.", cause=str(problem)) from problem

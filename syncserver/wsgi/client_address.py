@@ -30,7 +30,10 @@ class TrustedProxies:
         Whoever is not trusted can write anything into X-Forwarded-For, so it is read from its end.
         """
         address = _remote_address(request)
-        forwarded = request.headers.get("X-Forwarded-For", "")
+        # Not through webob's headers, which are made anew for each request.
+        forwarded: str = request.environ.get("HTTP_X_FORWARDED_FOR", "")
+        if not forwarded:
+            return _printable(address)
         for earlier in reversed([part.strip() for part in forwarded.split(",") if part.strip()]):
             if not self._is_trusted(address):
                 break

@@ -1,23 +1,26 @@
 """Choose the framing of a request: the `anki-sync` header decides."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from msgspec import Struct
 from webob import Request
 
 from syncserver.collections.atomic_files import full_disk_is_passing_trouble
 from syncserver.errors import BadRequest
 from syncserver.protocol.bounded_streams import CountingSource
 from syncserver.protocol.framed_request import FramedRequest
-from syncserver.protocol.header_framing import HEADER_NAME, read_header_framing
+from syncserver.protocol.header_framing import read_header_framing
 from syncserver.protocol.multipart_framing import is_multipart, read_multipart_framing
 from syncserver.wsgi.request_body import body_source, check_body_came, noticing_no_body
 from syncserver.wsgi.request_chain import RequestContext
 
+# What WSGI calls the `anki-sync` header.
+HEADER_VARIABLE: Final = "HTTP_ANKI_SYNC"
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+
+class Incoming(Struct, frozen=True):
     """A request without its framing, and the body that it is read from."""
 
     framed: FramedRequest
@@ -29,11 +32,14 @@ class Incoming:
 
     def payload(self, limit: int) -> bytes:
         """Return the whole payload, of at most `limit` bytes; raises BodyMissing."""
-        return b"".join(self.parts(limit)) or self.framed.payload_when_empty
+        try:
+            return self.framed.body.payload(limit) or self.framed.payload_when_empty
+        except BadRequest:
+            check_body_came(self.source)
+            raise
 
 
-@dataclass(frozen=True, slots=True)
-class FormLimits:
+class FormLimits(Struct, frozen=True):
     """What a form may be at most, in bytes, and where a large one is kept while it is read."""
 
     wire_bytes: int
@@ -54,10 +60,10 @@ def read_framing(request: Request, context: RequestContext, limits: FormLimits) 
 
 
 def _read(request: Request, source: CountingSource, limits: FormLimits) -> FramedRequest:
-    header = request.headers.get(HEADER_NAME)
+    header = request.environ.get(HEADER_VARIABLE)
     if header is not None:
         return read_header_framing(header, source)
-    content_type = request.headers.get("Content-Type", "")
+    content_type = request.environ.get("CONTENT_TYPE", "")
     if is_multipart(content_type):
         with full_disk_is_passing_trouble():
             form = read_multipart_framing(

@@ -19,7 +19,6 @@ from syncserver.wsgi.framing import FormLimits, Incoming, read_framing
 from syncserver.wsgi.in_words import EXPLAINED, without_words, words
 from syncserver.wsgi.media_methods import METHODS, MOST_READ_ON, NAMES_REQUEST
 from syncserver.wsgi.request_chain import RequestContext, View
-from syncserver.wsgi.sync_endpoint import to_response
 
 log = structlog.get_logger()
 
@@ -27,7 +26,7 @@ log = structlog.get_logger()
 def media_view(services: Services, page: View) -> View:
     """Return the view of /msync; a browser that opens it is shown `page`."""
 
-    def view(request: Request, context: RequestContext) -> Response:
+    def view(request: Request, context: RequestContext) -> Response | FramedReply:
         name = request.path_info.strip("/")
         if request.method == "GET" and not name:
             return page(request, context)
@@ -36,7 +35,7 @@ def media_view(services: Services, page: View) -> View:
         context.route = ("media", name)
         incoming = _incoming(services, request, context, name)
         answer = _answer(Call(services, context, incoming), name)
-        return to_response(_framed(answer, compressed=incoming.framed.version_11))
+        return _framed(answer, compressed=incoming.framed.version_11)
 
     return view
 

@@ -5,38 +5,42 @@ step) → mapping of errors → one log line. A view takes a request and a conte
 of the classes of `errors`; only here does a class become a status line.
 """
 
-import secrets
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, Final
+from functools import cached_property, lru_cache
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 import structlog
+from msgspec import Struct
 from webob import Request, Response
 
 from syncserver import events, metrics
 from syncserver.errors import NotFound, SyncServerError, TooManyAtOnce
 from syncserver.limits.admission import Admission, Visit
 from syncserver.protocol.bounded_streams import CountingSource
+from syncserver.protocol.response_framing import FramedReply
+from syncserver.request_counts import UNKNOWN_ROUTE, Route
 from syncserver.sync_record import Tally
+from syncserver.wsgi import stalled_bodies
 from syncserver.wsgi.client_address import NO_ADDRESS, TrustedProxies
-from syncserver.wsgi.stalled_bodies import noted
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
+OK: Final = 200
 SERVER_ERROR: Final = 500
 # As much as a proxy may still have of a body that is refused at its limit: Apache and HAProxy
 # drop the answer of a server that does not take all of it [tried with 2.4 and 2.6].
 DRAINED_BYTES: Final = 128 * 1024 * 1024
+# Of these the log's spelling is remembered.
+REMEMBERED_PATHS: Final = 512
 
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class RequestContext:
+class RequestContext(Struct):
     """What the chain and the view tell each other about one request.
 
     `log_fields` (user, client, method) end up in the request's log line, `route` in the metrics.
@@ -44,9 +48,9 @@ class RequestContext:
 
     request_id: str
     address: str
-    log_fields: dict[str, object] = field(default_factory=dict)
+    log_fields: dict[str, object] = {}
     body: CountingSource | None = None
-    route: metrics.Route = metrics.UNKNOWN_ROUTE
+    route: Route = UNKNOWN_ROUTE
     # What the bytes of this request are counted for, and who wants to know that it is over: told
     # whether the whole answer was taken.
     tally: Tally | None = None
@@ -80,7 +84,9 @@ class RequestContext:
         self.log_fields.update(fields)
 
 
-View = Callable[[Request, RequestContext], Response]
+# Replies of sync methods are whole already, and have no need of webob's.
+Answer: TypeAlias = Response | FramedReply
+View = Callable[[Request, RequestContext], Answer]
 
 
 class RequestChain:
@@ -103,26 +109,24 @@ class RequestChain:
         """Answer one request; whatever goes wrong, the response tells nothing that it may not."""
         started = time.monotonic()
         request = Request(environ)
-        context = RequestContext(secrets.token_hex(8), self._proxies.client_address(request))
-        context.bind(request_id=context.request_id, address=context.address)
+        context = RequestContext(_new_id(), self._proxies.client_address(request))
+        context.log_fields = {"request_id": context.request_id, "address": context.address}
         events.request_fields.set(context.log_fields)
-        with noted(context, environ):
-            response = self._respond(request, context)
-            _drain(context)
-        line = _LogLine(self._log, request, response.status_int, context, started)
-        if isinstance(response.app_iter, list):
-            line.write(response.content_length or 0)
-            _leave(context)
-        else:
-            length = response.content_length  # webob forgets it with the body that it belongs to
-            response.app_iter = _Sending(response.app_iter, line)
-            response.content_length = length
-        parts: Iterable[bytes] = response(environ, start_response)
-        return parts
-
-    def _respond(self, request: Request, context: RequestContext) -> Response:
+        stalled_bodies.note(context, environ, started)
         try:
-            _check_path(request)
+            answer = self._respond(request, context)
+            _drain(context)
+        finally:
+            stalled_bodies.forget(context)
+        if isinstance(answer, FramedReply):
+            line = _LogLine(self._log, environ, OK, context, started)
+            return _send_reply(answer, line, start_response)
+        line = _LogLine(self._log, environ, answer.status_int, context, started)
+        return _send_response(answer, line, start_response)
+
+    def _respond(self, request: Request, context: RequestContext) -> Answer:
+        try:
+            _check_path(request.environ)
             if self._admission is not None:
                 context.visit = self._admission.enter()
             return self._view(request, context)
@@ -134,12 +138,41 @@ class RequestChain:
             return _text(SERVER_ERROR, f"Server error {context.request_id}")
 
 
-@dataclass(frozen=True, slots=True)
-class _LogLine:
+def _send_reply(
+    reply: FramedReply, line: "_LogLine", start_response: StartResponse
+) -> Iterable[bytes]:
+    start_response("200 OK", reply.headers)
+    if not isinstance(reply.body, bytes):
+        return _Sending(reply.body, line)
+    line.write(len(reply.body))
+    _leave(line.context)
+    return [reply.body]
+
+
+def _send_response(
+    response: Response, line: "_LogLine", start_response: StartResponse
+) -> Iterable[bytes]:
+    if isinstance(response.app_iter, list):
+        line.write(response.content_length or 0)
+        _leave(line.context)
+    else:
+        length = response.content_length  # webob forgets it with the body that it belongs to
+        response.app_iter = _Sending(response.app_iter, line)
+        response.content_length = length
+    parts: Iterable[bytes] = response(line.environ, start_response)
+    return parts
+
+
+def _new_id() -> str:
+    # It only has to be another one each time; the system's randomness costs a system call.
+    return f"{random.getrandbits(64):016x}"
+
+
+class _LogLine(Struct, frozen=True):
     """The one log line of a request, and its place in the metrics."""
 
     log: Any
-    request: Request
+    environ: Environ
     status: int
     context: RequestContext
     started: float
@@ -147,12 +180,12 @@ class _LogLine:
     def write(self, bytes_out: int, *, complete: bool = True) -> None:
         seconds = time.monotonic() - self.started
         bytes_in = self.context.body.bytes_read if self.context.body else 0
-        metrics.count_request(self.context.route, self.status, seconds, bytes_in, bytes_out)
+        metrics.REQUESTS.count(self.context.route, self.status, seconds, bytes_in, bytes_out)
         self.log.info(
             events.REQUEST,
             **self.context.log_fields,
-            verb=self.request.method,
-            path=quote(_path_bytes(self.request)),
+            verb=self.environ["REQUEST_METHOD"],
+            path=_quoted(_path(self.environ)),
             status=self.status,
             milliseconds=round(seconds * 1000, 1),
             bytes_in=bytes_in,
@@ -165,18 +198,24 @@ class _LogLine:
             self.context.when_over(complete)
 
 
-def _check_path(request: Request) -> None:
+def _check_path(environ: Environ) -> None:
     """Raise NotFound for a path that is no text: webob could not even read it."""
+    path = _path(environ)
     try:
-        _path_bytes(request).decode()
+        if not path.isascii():
+            path.encode("latin-1").decode()
     except UnicodeDecodeError:
         raise NotFound("There is nothing here.", cause="the path is not UTF-8") from None
 
 
-def _path_bytes(request: Request) -> bytes:
-    environ = request.environ
+def _path(environ: Environ) -> str:
     path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return path.encode("latin-1")  # WSGI hands paths over as Latin-1 whatever was sent
+    return path
+
+
+@lru_cache(REMEMBERED_PATHS)
+def _quoted(path: str) -> str:
+    return quote(path.encode("latin-1"))  # WSGI hands paths over as Latin-1 whatever was sent
 
 
 class _Sending:

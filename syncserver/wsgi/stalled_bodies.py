@@ -16,11 +16,11 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+from msgspec import Struct
 
 from syncserver.events import BODY_TIMED_OUT
 from syncserver.services import Services
@@ -39,8 +39,7 @@ OWN_HANDLES: Final = "/proc/self/fd"
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _InProgress:
+class _InProgress(Struct, frozen=True):
     """A request that is being worked on, and the two ends of its connection."""
 
     context: "RequestContext"
@@ -63,15 +62,15 @@ class _InProgress:
 _requests: dict[int, _InProgress] = {}
 
 
-@contextmanager
-def noted(context: "RequestContext", environ: dict[str, Any]) -> Iterator[None]:
-    """Note a request while it is worked on."""
+def note(context: "RequestContext", environ: dict[str, Any], now: float) -> None:
+    """Note a request that is worked on from `now` (monotonic seconds) until `forget`."""
     peer, port = environ.get("REMOTE_ADDR", ""), environ.get("SERVER_PORT", "")
-    _requests[id(context)] = _InProgress(context, peer, port, time.monotonic())
-    try:
-        yield
-    finally:
-        del _requests[id(context)]
+    _requests[id(context)] = _InProgress(context, peer, port, now)
+
+
+def forget(context: "RequestContext") -> None:
+    """Note that the work on a request is done."""
+    del _requests[id(context)]
 
 
 class StalledBodies:

@@ -1,13 +1,20 @@
 """/sync: find the method, read the framing, frame the answer."""
 
-from contextlib import nullcontext
 from io import BufferedReader
 
 import structlog
+from msgspec import Struct
 from webob import Request, Response
 
 from syncserver import events, metrics
-from syncserver.errors import MethodNotAllowed, NotFound, SyncServerError, UploadRefused
+from syncserver.errors import (
+    BodyMissing,
+    BodyTooLarge,
+    MethodNotAllowed,
+    NotFound,
+    SyncServerError,
+    UploadRefused,
+)
 from syncserver.protocol import messages
 from syncserver.protocol.bounded_streams import COMPRESSION_OVERHEAD
 from syncserver.protocol.response_framing import FramedReply, frame_bytes, frame_file
@@ -25,8 +32,8 @@ from syncserver.wsgi.sync_methods import (
     Method,
     file_size,
     meta,
-    problems_in_words,
     upload,
+    upload_problem,
 )
 
 log = structlog.get_logger()
@@ -34,42 +41,56 @@ log = structlog.get_logger()
 
 def sync_view(services: Services, page: View) -> View:
     """Return the view of /sync; a browser that opens it is shown `page`."""
+    limits = _form_limits(services.settings)
 
-    def view(request: Request, context: RequestContext) -> Response:
-        name = request.path_info.strip("/")
-        if request.method == "GET" and not name:
+    def view(request: Request, context: RequestContext) -> Response | FramedReply:
+        # From the environment: webob would decode the path and encode it again.
+        name, verb = request.environ["PATH_INFO"].strip("/"), request.environ["REQUEST_METHOD"]
+        if verb == "GET" and not name:
             return page(request, context)
         method = METHODS.get(name)
         if method is None:
             raise NotFound("There is no such sync method here.")
         context.route = ("sync", name)
-        if request.method != "POST":
+        if verb != "POST":
             raise MethodNotAllowed("Sync methods are called with POST.")
-        return _answer(services, context, request, method)
+        return _reply(_Asked(services, context, request, method), limits)
 
     return view
 
 
-def _answer(
-    services: Services, context: RequestContext, request: Request, method: Method
-) -> Response:
+class _Asked(Struct, frozen=True):
+    """Who asked for what."""
+
+    services: Services
+    context: RequestContext
+    request: Request
+    method: Method
+
+
+def _reply(asked: _Asked, limits: FormLimits) -> FramedReply:
     compressed = False
     try:
-        with problems_in_words(services.settings) if method is upload else nullcontext():
-            incoming = read_framing(request, context, _form_limits(services.settings))
-            compressed = incoming.framed.version_11
-            services.maintenance.check(goes_on=method in STEPS_OF_A_SYNC)
-            answer = method(Call(services, context, incoming))
+        incoming = read_framing(asked.request, asked.context, limits)
+        compressed = incoming.framed.version_11
+        asked.services.maintenance.check(goes_on=asked.method in STEPS_OF_A_SYNC)
+        answer = asked.method(Call(asked.services, asked.context, incoming))
     except EXPLAINED as refusal:
-        answer = _in_words(refusal, method)
-        context.note_refusal(refusal)
+        answer = _in_words(refusal, asked.method)
+        asked.context.note_refusal(refusal)
         # Who sends a whole collection sees the words only after that.
-        context.heard_bytes = services.settings.max_collection_bytes
-    except UploadRefused as refusal:
-        metrics.FULL_UPLOADS["refused"].inc()
-        log.warning(events.UPLOAD_REFUSED, reason=refusal.public_text, cause=refusal.cause)
-        answer = refusal.public_text.encode()
-    return to_response(_framed(answer, compressed=compressed))
+        asked.context.heard_bytes = asked.services.settings.max_collection_bytes
+    except (UploadRefused, BodyTooLarge, BodyMissing) as problem:
+        if asked.method is not upload:
+            raise
+        answer = _refused(upload_problem(problem, asked.services.settings))
+    return _framed(answer, compressed=compressed)
+
+
+def _refused(refusal: UploadRefused) -> bytes:
+    metrics.FULL_UPLOADS["refused"].inc()
+    log.warning(events.UPLOAD_REFUSED, reason=refusal.public_text, cause=refusal.cause)
+    return refusal.public_text.encode()
 
 
 def _in_words(refusal: SyncServerError, method: Method) -> Answer:
@@ -84,12 +105,6 @@ def _in_words(refusal: SyncServerError, method: Method) -> Answer:
 def _form_limits(settings: Settings) -> FormLimits:
     largest = max(settings.max_collection_bytes, settings.max_request_bytes)
     return FormLimits(largest + COMPRESSION_OVERHEAD, settings.data_root)
-
-
-def to_response(framed: FramedReply) -> Response:
-    """Return the response of a framed reply."""
-    parts = [framed.body] if isinstance(framed.body, bytes) else framed.body
-    return Response(status=200, headerlist=framed.headers, app_iter=parts)
 
 
 def _framed(answer: Answer, *, compressed: bool) -> FramedReply:

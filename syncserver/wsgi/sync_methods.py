@@ -231,20 +231,20 @@ def file_size(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-@contextmanager
-def problems_in_words(settings: Settings) -> Iterator[None]:
-    """Say what goes wrong with the body of an upload in words, which clients show to people."""
-    try:
-        yield
-    except BodyTooLarge as problem:
-        megabytes = settings.max_collection_bytes / 1_000_000
-        raise UploadRefused(
-            f"Your collection is larger than this server accepts ({megabytes:,.0f} MB)."
-            " Please ask whoever runs the server to raise max_collection_bytes.",
-            cause=problem.cause,
-        ) from None
-    except BodyMissing as problem:
-        raise UploadRefused(problem.public_text, cause=problem.cause) from None
+def upload_problem(
+    problem: UploadRefused | BodyTooLarge | BodyMissing, settings: Settings
+) -> UploadRefused:
+    """Say what is wrong with the body of an upload in words, which clients show to people."""
+    if isinstance(problem, UploadRefused):
+        return problem
+    if isinstance(problem, BodyMissing):
+        return UploadRefused(problem.public_text, cause=problem.cause)
+    megabytes = settings.max_collection_bytes / 1_000_000
+    return UploadRefused(
+        f"Your collection is larger than this server accepts ({megabytes:,.0f} MB)."
+        " Please ask whoever runs the server to raise max_collection_bytes.",
+        cause=problem.cause,
+    )
 
 
 METHODS: Final[dict[str, Method]] = {

@@ -20,7 +20,10 @@ LAYERS = (
     ("services",),
     ("sync", "media", "backups"),
     ("collections", "accounts", "jobs", "limits", "maintenance"),
-    ("protocol", "settings", "errors", "events", "metrics", "sync_record", "audit", "free_memory"),
+    (
+        *("protocol", "settings", "errors", "events", "metrics", "request_counts"),
+        *("sync_record", "audit", "free_memory"),
+    ),
     ("__init__",),
 )
 HEIGHT = {part: -number for number, layer in enumerate(LAYERS) for part in layer}
