@@ -1,6 +1,7 @@
 """The options of [DEFAULT], which all apps of a data root share."""
 
 import os
+from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -216,7 +217,7 @@ class Settings(BaseModel):
         """The file of the audit trail; a relative path is relative to the data root."""
         return self.data_root / (self.audit_file or "audit.log")
 
-    @property
+    @cached_property
     def users_folder(self) -> Path:
         """The folder that holds one folder for each user."""
         return self.data_root / "users"

@@ -1,6 +1,9 @@
 """Warn people before a limit stops them: what they have is nearly as large as it may be."""
 
+import os
 from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -12,6 +15,7 @@ from syncserver.media.refusal import megabytes
 from syncserver.services import Services
 
 NEAR_PERCENT: Final = 95
+REMEMBERED_PATHS: Final = 4096
 COLLECTION: Final = "max_collection_bytes"
 MEDIA: Final = "media_quota"
 TEXTS: Final = {
@@ -52,6 +56,12 @@ def _near(services: Services, folder: str) -> Iterator[tuple[str, int, int]]:
 
 def _size_of_collection(services: Services, folder: str) -> int:
     try:
-        return UserFolder(services.settings.users_folder / folder).collection.stat().st_size
+        return os.stat(_collection_path(services.settings.users_folder, folder)).st_size
     except FileNotFoundError:
         return 0
+
+
+@lru_cache(REMEMBERED_PATHS)
+def _collection_path(users_folder: Path, folder: str) -> str:
+    # Putting it together took a fifth of the time of `meta`.
+    return str(UserFolder(users_folder / folder).collection)
