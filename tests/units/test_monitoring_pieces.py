@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import shutil
+import stat
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -208,6 +209,23 @@ def test_a_line_after_a_torn_one_is_whole(trail: Path, monkeypatch: pytest.Monke
     assert "\n\n" not in trail.read_text()
 
 
+def test_a_line_after_one_that_another_process_has_torn_is_whole(trail: Path) -> None:
+    trail.write_text('{"timestamp": "2026-11')
+    audit.record("login", {"user": "whole"})
+    audit.record("login", {"user": "after"})
+    assert [line["user"] for line in audit.read(trail)] == ["whole", "after"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_what_root_begins_the_server_goes_on_with(trail: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    os.chown(trail.parent, nobody.pw_uid, nobody.pw_gid)
+    audit.record("user_added", {"user": "anna"})
+    status = trail.stat()
+    assert (status.st_uid, status.st_gid) == (nobody.pw_uid, nobody.pw_gid)
+    assert stat.S_IMODE(status.st_mode) == audit.PRIVATE_MODE
+
+
 def test_without_a_trail_nothing_is_written(trail: Path) -> None:
     assert audit.use(None) == trail
     audit.record("login", {})
@@ -216,9 +234,10 @@ def test_without_a_trail_nothing_is_written(trail: Path) -> None:
 
 
 def test_what_is_no_object_is_no_line_and_compressed_files_are_left_out(trail: Path) -> None:
-    trail.write_text('[1]\n"text"\n{"event": "login"}\n')
+    line = {"timestamp": NOW.isoformat(), "event": "login"}
+    trail.write_text(f'[1]\n"text"\n{{"event": "login"}}\n{json.dumps(line)}\n')
     trail.with_name("audit.log.2.gz").write_bytes(b"\x1f\x8b")
-    assert list(audit.read(trail)) == [{"event": "login"}]
+    assert list(audit.read(trail)) == [line]
 
 
 # Disk
