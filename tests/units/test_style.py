@@ -19,7 +19,7 @@ LAYERS = (
     ("wsgi", "rest", "errands", "deploy", "moving"),
     ("services",),
     ("sync", "media", "backups"),
-    ("collections", "accounts", "jobs", "limits", "maintenance"),
+    ("collections", "accounts", "jobs", "limits", "maintenance", "chores"),
     ("protocol", "settings", "errors", "events", "metrics", "sync_record", "audit", "free_memory"),
     ("__init__",),
 )
