@@ -38,6 +38,7 @@ USER_ADDED: Final = "user_added"
 USER_DELETED: Final = "user_deleted"
 USER_PURGED: Final = "user_purged"
 PASSWORD_CHANGED: Final = "password_changed"
+LIMITS_CHANGED: Final = "limits_changed"
 KEY_REVOKED: Final = "key_revoked"
 TOKEN_ADDED: Final = "token_added"
 TOKEN_REVOKED: Final = "token_revoked"
@@ -83,7 +84,7 @@ HOUSEKEEPING_FAILED: Final = "housekeeping_failed"
 AUDITED: Final = frozenset(
     {
         *(LOGIN, LOGIN_FAILED, API_LOGIN),
-        *(USER_ADDED, USER_DELETED, USER_PURGED, PASSWORD_CHANGED),
+        *(USER_ADDED, USER_DELETED, USER_PURGED, PASSWORD_CHANGED, LIMITS_CHANGED),
         *(KEY_REVOKED, TOKEN_ADDED, TOKEN_REVOKED),
         *(COLLECTION_UPLOADED, UPLOAD_REFUSED, BACKUP_PINNED, PACKAGE_IMPORTED),
         *(COLLECTION_RESTORED, COLLECTION_IMPORTED, COLLECTION_EDITED),

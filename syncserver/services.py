@@ -17,7 +17,7 @@ from syncserver.accounts.login import Login
 from syncserver.accounts.login_throttle import LoginThrottle
 from syncserver.accounts.passwords import Passwords
 from syncserver.accounts.sync_journal import SyncJournal
-from syncserver.accounts.users import Users
+from syncserver.accounts.users import User, Users
 from syncserver.backups.offsite import open_offsite
 from syncserver.backups.service import RestorePoints
 from syncserver.chores import Chore, Chores, do_for_each, succeeds
@@ -138,6 +138,10 @@ class Services:
                 succeeds(flush)
             self._engine.dispose()
             audit.use(None)
+
+    def settings_of(self, user: User) -> Settings:
+        """Return the settings as they are for one user."""
+        return user.limits.applied_to(self.settings)
 
     def check_accounts(self) -> None:
         """Raise ServerBusy unless the account database answers."""

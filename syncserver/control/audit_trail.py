@@ -25,6 +25,7 @@ WORDS: Final = {
     events.USER_DELETED: "user deleted",
     events.USER_PURGED: "files of the user removed",
     events.PASSWORD_CHANGED: "password changed",
+    events.LIMITS_CHANGED: "limits changed",
     events.KEY_REVOKED: "devices logged out",
     events.TOKEN_ADDED: "token made",
     events.TOKEN_REVOKED: "token revoked",
