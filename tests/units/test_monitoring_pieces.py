@@ -117,7 +117,13 @@ def test_objects_of_a_kind_to_come_are_told_by_its_name() -> None:
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (5 * 10**15, "5000.0 TB")],
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1500, "1.5 kB"),
+        (999_960, "1.0 MB"),
+        (5 * 10**15, "5000.0 TB"),
+    ],
 )
 def test_sizes_are_told_in_their_unit(size: int, text: str) -> None:
     assert readable(size) == text
@@ -258,6 +264,23 @@ def test_a_file_with_several_names_takes_its_room_once(tmp_path: Path) -> None:
     assert shared.on_disk == alone.on_disk > 70_000
     assert (shared.collections, shared.collection_bytes) == (2, 20_000)
     assert disk_use(tmp_path / "nowhere").collections == 0
+
+
+def test_backups_that_cannot_be_read_cost_nobody_the_metrics(tmp_path: Path) -> None:
+    services = Services(Settings(data_root=tmp_path, password_hash_memory=2**20))
+    services.start()
+    for name in ("anna", "bert"):
+        folder = UserFolder(tmp_path / "users" / services.users.add(name, "secret").folder)
+        folder.path.mkdir()
+        folder.collection.touch()
+    folder.backups.touch()
+    samples = {
+        sample.name: sample.value
+        for family in EverythingShown(services).collect()
+        for sample in family.samples
+    }
+    services.close()
+    assert samples["syncserver_users_without_backup"] == 2
 
 
 def test_metrics_and_readiness_survive_the_loss_of_the_data_root(tmp_path: Path) -> None:
