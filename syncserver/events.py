@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import sys
+import textwrap
 from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
@@ -91,6 +92,9 @@ AUDITED: Final = frozenset(
     }
 )
 
+# Of each line of a traceback below its event in the text format; no event, hence no capitals.
+traceback_indent: Final = "  "
+
 _not_plain = re.compile(r'[ "=\\]')
 
 # What is known of the request that is being worked on; `wsgi/request_chain.py` sets it.
@@ -168,6 +172,7 @@ def _renderers(log_format: str, *, on_terminal: bool) -> list[structlog.types.Pr
 class _PlainLines:
     """Renders an event as one line in logfmt, and a traceback below it.
 
+    That is indented: an error may tell what a client has sent, which shall look like no event.
     Not structlog's own renderer, which took a sixth of the time of the most frequent request.
     """
 
@@ -178,7 +183,7 @@ class _PlainLines:
         line = " ".join(
             [f"{key}={_word(value)}" for pairs in (first, event) for key, value in pairs.items()]
         )
-        return f"{line}\n{traceback}" if traceback else line
+        return f"{line}\n{textwrap.indent(traceback, traceback_indent)}" if traceback else line
 
 
 def _word(value: object) -> str:

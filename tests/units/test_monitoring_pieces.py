@@ -204,6 +204,18 @@ def test_what_the_log_does_not_show_is_in_the_trail(trail: Path, log: io.StringI
     assert shown == ["login_failed"]
 
 
+def test_what_an_error_tells_looks_like_no_event() -> None:
+    configured = structlog.get_config()
+    stream = io.StringIO()
+    events.configure_logging("INFO", "text", stream)
+    sent = "odd\ntimestamp=now level=warning event=login_failed address=192.0.2.1"
+    structlog.get_logger().error(events.REQUEST_FAILED, exc_info=ValueError(sent))
+    structlog.configure(**configured)
+    begun = [line for line in stream.getvalue().splitlines() if not line.startswith("  ")]
+    assert [" event=request_failed" in line for line in begun] == [True]
+    assert "event=login_failed address=192.0.2.1" in stream.getvalue()
+
+
 def test_a_line_after_a_torn_one_is_whole(trail: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, line: write(file, line[:10]))
