@@ -4,6 +4,7 @@ Which events belong to it says `events.AUDITED`; the server and the control scri
 The file is opened for each line, so whoever rotates it need not tell anybody.
 """
 
+import glob
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -14,10 +15,10 @@ from typing import Any, Final
 PRIVATE_MODE: Final = 0o600
 # Rotated files that can be read as they are: audit.log.1, audit.log-20261121.
 COMPRESSED: Final = (".gz", ".xz", ".bz2", ".zst")
+# What is no line of ours has not both.
+ALWAYS_THERE: Final = {"timestamp", "event"}
 
 _trail: Path | None = None
-# The disk was full in the middle of a line: the next one must not continue it.
-_is_torn = False
 
 
 def use(path: Path | None) -> Path | None:
@@ -29,22 +30,39 @@ def use(path: Path | None) -> Path | None:
 
 def record(event: str, fields: Mapping[str, object]) -> None:
     """Append one line, in one write, if this process has a trail. Raises OSError."""
-    global _is_torn  # noqa: PLW0603 - the same
     if _trail is None:
         return
     document = {"timestamp": datetime.now(timezone.utc).isoformat(), **fields, "event": event}
-    line = ("\n" if _is_torn else "") + json.dumps(document, default=str) + "\n"
-    file = os.open(_trail, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_MODE)
+    line = json.dumps(document, default=str) + "\n"
+    file = _open(_trail)
     try:
-        written = os.write(file, line.encode())
+        os.write(file, (("\n" if _is_torn(file) else "") + line).encode())
     finally:
         os.close(file)
-    _is_torn = 0 < written < len(line)
+
+
+def _open(trail: Path) -> int:
+    flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+    try:
+        return os.open(trail, flags)
+    except FileNotFoundError:
+        file = os.open(trail, flags | os.O_CREAT, PRIVATE_MODE)
+    if os.geteuid() == 0:  # the server goes on with what root has begun
+        owner = trail.parent.stat()
+        os.fchown(file, owner.st_uid, owner.st_gid)
+    return file
+
+
+def _is_torn(file: int) -> bool:
+    """Tell whether a full disk or a crash, maybe another process's, has left half a line."""
+    size = os.fstat(file).st_size
+    return size > 0 and os.pread(file, 1, size - 1) != b"\n"
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the lines of the trail, the oldest first, with those of rotated files before it."""
-    rotated = [one for one in path.parent.glob(f"{path.name}[.-]*") if one.suffix not in COMPRESSED]
+    named_so = path.parent.glob(f"{glob.escape(path.name)}[.-]*")
+    rotated = [one for one in named_so if one.suffix not in COMPRESSED]
     for file in (*sorted(rotated, key=lambda one: one.stat().st_mtime), path):
         if file.exists():
             yield from _lines(file)
@@ -57,5 +75,5 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
                 document = json.loads(line)
             except ValueError:
                 continue  # torn by a full disk
-            if isinstance(document, dict):
+            if isinstance(document, dict) and document.keys() >= ALWAYS_THERE:
                 yield document

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import sys
+import textwrap
 from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
@@ -39,6 +40,7 @@ USER_ADDED: Final = "user_added"
 USER_DELETED: Final = "user_deleted"
 USER_PURGED: Final = "user_purged"
 PASSWORD_CHANGED: Final = "password_changed"
+LIMITS_CHANGED: Final = "limits_changed"
 KEY_REVOKED: Final = "key_revoked"
 TOKEN_ADDED: Final = "token_added"
 TOKEN_REVOKED: Final = "token_revoked"
@@ -84,12 +86,15 @@ HOUSEKEEPING_FAILED: Final = "housekeeping_failed"
 AUDITED: Final = frozenset(
     {
         *(LOGIN, LOGIN_FAILED, API_LOGIN),
-        *(USER_ADDED, USER_DELETED, USER_PURGED, PASSWORD_CHANGED),
+        *(USER_ADDED, USER_DELETED, USER_PURGED, PASSWORD_CHANGED, LIMITS_CHANGED),
         *(KEY_REVOKED, TOKEN_ADDED, TOKEN_REVOKED),
         *(COLLECTION_UPLOADED, UPLOAD_REFUSED, BACKUP_PINNED, PACKAGE_IMPORTED),
         *(COLLECTION_RESTORED, COLLECTION_IMPORTED, COLLECTION_EDITED),
     }
 )
+
+# Of each line of a traceback below its event in the text format; no event, hence no capitals.
+traceback_indent: Final = "  "
 
 # Lines of words that need no quotes: printable ASCII without what logfmt gives a meaning to.
 _are_plain = re.compile(r"(?:[!#-<>-\[\]-~]+\n)+").fullmatch
@@ -180,6 +185,7 @@ def _renderers(log_format: str, *, on_terminal: bool) -> list[structlog.types.Pr
 class _PlainLines:
     """Renders an event as one line in logfmt, and a traceback below it.
 
+    That is indented: an error may tell what a client has sent, which shall look like no event.
     Not structlog's own renderer, which took a sixth of the time of the most frequent request.
     """
 
@@ -187,7 +193,7 @@ class _PlainLines:
         """Return the text of one event."""
         traceback = event.pop("exception", None)
         line = " ".join([f"{key}={word}" for key, word in zip(event, _words(event), strict=True)])
-        return f"{line}\n{traceback}" if traceback else line
+        return f"{line}\n{textwrap.indent(traceback, traceback_indent)}" if traceback else line
 
 
 def _words(event: structlog.types.EventDict) -> list[str]:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,9 +17,10 @@ from syncserver.accounts.login import Login
 from syncserver.accounts.login_throttle import LoginThrottle
 from syncserver.accounts.passwords import Passwords
 from syncserver.accounts.sync_journal import SyncJournal
-from syncserver.accounts.users import Users
+from syncserver.accounts.users import User, Users
 from syncserver.backups.offsite import open_offsite
 from syncserver.backups.service import RestorePoints
+from syncserver.chores import Chore, Chores, do_for_each, succeeds
 from syncserver.collections import data_root_lock
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder, remove_stray_files
 from syncserver.collections.lease import Collections
@@ -132,40 +134,46 @@ class Services:
             self.collections.close(CLOSE_WAIT_SECONDS)
             self.media.close(CLOSE_WAIT_SECONDS)
             self.media_syncs.close()
-            self._flush_uses()
+            for flush in self._flushes:
+                succeeds(flush)
             self._engine.dispose()
             audit.use(None)
+
+    def settings_of(self, user: User) -> Settings:
+        """Return the settings as they are for one user."""
+        return user.limits.applied_to(self.settings)
 
     def check_accounts(self) -> None:
         """Raise ServerBusy unless the account database answers."""
         check_reachable(self._engine)
 
     def _keep_house(self) -> None:
+        each_round = Chores(
+            self.maintenance.notice,  # logs when it begins and ends
+            self._close_idle_collections,
+            self.media.tidy,
+            self._end_silent_media_syncs,
+            self.jobs.tidy,
+            self._purge_removed_users,
+        )
+        flushes = Chores(*self._flushes)
         next_flush = time.monotonic() + FLUSH_SECONDS
         while not self._stopping.wait(HOUSEKEEPING_SECONDS):
-            try:
-                self.maintenance.notice()  # logs when it begins and ends
-                self._close_what_is_idle()
-                self._purge_removed_users()
-                if time.monotonic() >= next_flush:
-                    next_flush = time.monotonic() + FLUSH_SECONDS
-                    self._flush_uses()
-            except Exception:
-                # Whatever it was, the next round may succeed, and without rounds nothing would
-                # ever be rolled back or closed.
-                log.exception(events.HOUSEKEEPING_FAILED)
+            each_round.do()
+            if time.monotonic() >= next_flush:
+                next_flush = time.monotonic() + FLUSH_SECONDS
+                flushes.do()
 
-    def _close_what_is_idle(self) -> None:
+    def _close_idle_collections(self) -> None:
         if self.collections.tidy():
             return_free_memory()
-        self.media.tidy()
-        self.media_syncs.tidy(self.settings.sync_timeout)
-        self.jobs.tidy()
 
-    def _flush_uses(self) -> None:
-        self.host_keys.flush_uses()
-        self.api_tokens.flush_uses()
-        self.journal.flush()
+    def _end_silent_media_syncs(self) -> None:
+        self.media_syncs.tidy(self.settings.sync_timeout)
+
+    @property
+    def _flushes(self) -> tuple[Chore, ...]:
+        return (self.host_keys.flush_uses, self.api_tokens.flush_uses, self.journal.flush)
 
     def _sync_ended(self, sync: Reservation, outcome: Outcome, reason: str) -> None:
         """Count the conflicts of a sync that is over, and write it into its user's journal."""
@@ -179,30 +187,29 @@ class Services:
         self.journal.note(just_ended(who, Kind.SYNC, outcome, sync.begun, tally, reason))
 
     def _clean_media(self) -> None:
+        cleaning = Chores(
+            self.journal.forget_old, self._empty_media_trash, self.media.store.remove_unused
+        )
         wait_seconds = FIRST_CLEANING_SECONDS
         while not self._stopping.wait(wait_seconds):
             wait_seconds = CLEANING_SECONDS
-            try:
-                self.journal.forget_old()
-                self._empty_media_trash()
-                self.media.store.remove_unused()
-            except Exception:
-                log.exception(events.HOUSEKEEPING_FAILED)
+            cleaning.do()
 
     def _empty_media_trash(self) -> None:
-        for folder in self.settings.users_folder.iterdir():
-            media = MediaFolder(UserFolder(folder))
-            emptied = empty_trash(media, self.settings.media_trash_days)
-            if emptied:
-                log.info(events.MEDIA_TRASH_EMPTIED, folder=folder.name, changes=emptied)
+        do_for_each(self.settings.users_folder.iterdir(), self._empty_trash_in)
+
+    def _empty_trash_in(self, folder: Path) -> None:
+        emptied = empty_trash(MediaFolder(UserFolder(folder)), self.settings.media_trash_days)
+        if emptied:
+            log.info(events.MEDIA_TRASH_EMPTIED, folder=folder.name, changes=emptied)
 
     def _purge_removed_users(self) -> None:
-        for folder in self.users.pending_purges():
-            try:
-                self.media.forget(folder, CLOSE_WAIT_SECONDS)
-                self.collections.remove(folder)
-            except SyncConflict:
-                continue  # still in use; the next round tries again
+        do_for_each(self.users.pending_purges(), self._purge)
+
+    def _purge(self, folder: str) -> None:
+        with suppress(SyncConflict):  # still in use; the next round tries again
+            self.media.forget(folder, CLOSE_WAIT_SECONDS)
+            self.collections.remove(folder)
             self.users.purge_done(folder)
             log.info(events.USER_PURGED, folder=folder)
 

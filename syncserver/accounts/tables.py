@@ -73,6 +73,10 @@ users = Table(
     # when the password changed must not get a key.
     Column("password_version", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    # In the place of what the settings say; see user_limits.py.
+    Column("max_collection_bytes", BigInteger),
+    Column("media_quota", BigInteger),
+    Column("requests_per_user", Integer),
     sqlite_autoincrement=True,
 )
 

@@ -1,6 +1,7 @@
 """The users: adding, finding, deleting them, and checking their passwords."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from syncserver.accounts.folder_names import BadUserName, folder_name, normalise
 from syncserver.accounts.old_hashes import PBKDF2, ROUNDS_DIGITS, OldHash, rounds_of
 from syncserver.accounts.passwords import Passwords
 from syncserver.accounts.tables import api_tokens, folder_purges, host_keys, users
+from syncserver.accounts.user_limits import NO_LIMITS, UserLimits
 from syncserver.errors import WrongCredentials
 
 __all__ = ["BadUserName", "UnknownUser", "User", "UserExists", "Users"]
@@ -31,13 +33,17 @@ class UnknownUser(Exception):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. `folder` is where its data is, `password_version` grows with every new password."""
+    """An account. `folder` is where its data is, `password_version` grows with every new password.
+
+    It is the same account whatever its limits are.
+    """
 
     id: int
     name: str
     folder: str
     password_version: int
     created_at: datetime
+    limits: UserLimits = field(default=NO_LIMITS, compare=False)
 
 
 # What `user_of` needs of a row.
@@ -47,6 +53,9 @@ USER_COLUMNS: Final = (
     users.c.folder,
     users.c.password_version,
     users.c.created_at,
+    users.c.max_collection_bytes,
+    users.c.media_quota,
+    users.c.requests_per_user,
 )
 _SELECT: Final = select(*USER_COLUMNS)
 
@@ -101,6 +110,18 @@ class Users:
                     insert(folder_purges).values(folder=user.folder, requested_at=now)
                 )
         log.info(events.USER_DELETED, user=user.name, folder=user.folder, purge=purge)
+        return user
+
+    def set_limits(self, name: str, changes: Mapping[str, int | None]) -> User:
+        """Change limits of a user, by the names of the options; None is what the settings say.
+
+        Raises UnknownUser.
+        """
+        with writing(self._engine) as connection:
+            user = _get(connection, name)
+            connection.execute(update(users).where(users.c.id == user.id).values(**changes))
+            user = _get(connection, name)
+        log.info(events.LIMITS_CHANGED, user=user.name, **changes)
         return user
 
     def change_password(self, name: str, password: str) -> User:
@@ -223,7 +244,9 @@ def _get(connection: Connection, name: str) -> User:
 
 def user_of(row: Any) -> User:
     """Return the user in a row that has USER_COLUMNS."""
-    return User(row.id, row.name, row.folder, row.password_version, row.created_at)
+    own = (row.max_collection_bytes, row.media_quota, row.requests_per_user)
+    limits = NO_LIMITS if own == (None, None, None) else UserLimits(*own)
+    return User(row.id, row.name, row.folder, row.password_version, row.created_at, limits)
 
 
 def check_still_current(connection: Connection, user: User) -> None:

@@ -200,8 +200,9 @@ class Collections:
         with Owned(slot) as lease:
             lease.close_collection()
             slot.committed = None
-            slot.removed = True
             slot.folder.remove()
+            # Not before: what could not be removed is tried again.
+            slot.removed = True
         with self._slots_lock:
             self._slots.pop(folder, None)
 

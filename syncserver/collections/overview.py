@@ -19,7 +19,6 @@ class InUse:
     lease_seconds: float | None
     idle_seconds: float
     sync: Reservation | None
-    modified: int | None
 
 
 def overview(collections: Collections) -> list[InUse]:
@@ -31,12 +30,11 @@ def overview(collections: Collections) -> list[InUse]:
 
 def _look_at(slot: Slot, now: float) -> InUse:
     # Each is read once: they change while we look.
-    busy, since, committed = slot.busy, slot.busy_since, slot.committed
+    busy, since = slot.busy, slot.busy_since
     return InUse(
         folder=slot.folder.path.name,
         is_open=slot.collection is not None,
         lease_seconds=now - since if busy else None,
         idle_seconds=0.0 if busy else now - slot.last_used,
         sync=slot.reservation,
-        modified=committed.modified if committed is not None else None,
     )

@@ -25,6 +25,7 @@ WORDS: Final = {
     events.USER_DELETED: "user deleted",
     events.USER_PURGED: "files of the user removed",
     events.PASSWORD_CHANGED: "password changed",
+    events.LIMITS_CHANGED: "limits changed",
     events.KEY_REVOKED: "devices logged out",
     events.TOKEN_ADDED: "token made",
     events.TOKEN_REVOKED: "token revoked",
@@ -53,10 +54,11 @@ def audit(
     """Tell who did what to accounts and collections, the oldest first."""
     installation = open_installation(config)
     earliest = parse_since(since, datetime.now(timezone.utc)) if since else None
+    name = normalise_user_name(user_name) if user_name else ""
     found = [
         line
         for line in trail.read(installation.settings.audit_path)
-        if _is_about(line, user_name) and _is_after(line, earliest)
+        if _is_about(line, name) and _is_after(line, earliest)
     ]
     if as_json:
         print_json(found)
@@ -67,7 +69,7 @@ def audit(
 def _is_about(line: dict[str, Any], user_name: str) -> bool:
     if not user_name or user_name in (line.get("user"), line.get("collection")):
         return True
-    return line.get("folder") == folder_name(normalise_user_name(user_name))
+    return line.get("folder") == folder_name(user_name)
 
 
 def _is_after(line: dict[str, Any], earliest: datetime | None) -> bool:

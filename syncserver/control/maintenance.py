@@ -36,7 +36,7 @@ def on(
     """
     installation = open_installation(config)
     prepare_data_root(installation.settings.data_root)
-    end = None if until is None else _moment(until, datetime.now().astimezone())
+    end = None if until is None else end_of_maintenance(until, datetime.now().astimezone())
     _tell(maintenance.begin(installation.settings.data_root, message, end), as_json=as_json)
 
 
@@ -70,14 +70,19 @@ def _tell(notice: maintenance.Notice | None, *, as_json: bool) -> None:
         say(f"maintenance is on{end}: {notice.message}")
 
 
-def _moment(text: str, now: datetime) -> datetime:
-    """Return what `--until` means: a moment, or the next time that clocks here show an hour."""
+def end_of_maintenance(text: str, now: datetime) -> datetime:
+    """Return what `--until` means: a moment, or the next time that clocks here show an hour.
+
+    Raises CommandFailed for one that is past, and for what is none.
+    """
     try:
         clock = time.fromisoformat(text)
     except ValueError:
         return _date(text, now)
-    moment = datetime.combine(now.date(), clock).astimezone()  # one without a zone is local
-    return moment if moment > now else moment + timedelta(days=1)
+    today = now.astimezone(clock.tzinfo).date()
+    moments = (datetime.combine(today + timedelta(days), clock) for days in (0, 1))
+    # One without a zone is local, by the rules of its own day: clocks may change at night.
+    return next(moment for moment in map(datetime.astimezone, moments) if moment > now)
 
 
 def _date(text: str, now: datetime) -> datetime:

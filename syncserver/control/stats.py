@@ -115,7 +115,7 @@ def readable(size: int) -> str:
     """Return a size in the unit in which it has at most three digits before the point."""
     value, unit = float(size), UNITS[0]
     for larger in UNITS[1:]:
-        if value < 1000:
+        if round(value, 1) < 1000:  # as it will be told
             break
         value, unit = value / 1000, larger
     return f"{value:.0f} {unit}" if unit == UNITS[0] else f"{value:.1f} {unit}"

@@ -104,16 +104,19 @@ class Visit:
                 retry_after_seconds=FULL_RETRY_SECONDS,
             )
 
-    def is_of(self, user_id: int) -> None:
-        """Count for a user from now on. Raises TooManyAtOnce, RateExceeded."""
+    def is_of(self, user_id: int, own_rate: int | None = None) -> None:
+        """Count for a user from now on, who may have a rate of their own.
+
+        Raises TooManyAtOnce, RateExceeded.
+        """
         if self.is_known:  # an action among several of one request
             return
         self.is_known = True
         self._give_address_back()
         self._take_place_of(user_id)
-        wait = self._admission.rate.use(user_id, time.monotonic())
+        wait = self._admission.rate.use(user_id, time.monotonic(), own_rate)
         if wait:
-            self._refuse_rate(user_id, math.ceil(wait))
+            self._refuse_rate(user_id, own_rate, math.ceil(wait))
 
     def is_heard_out(self) -> bool:
         """Tell whether what is refused may send the rest of its body."""
@@ -142,15 +145,16 @@ class Visit:
                 retry_after_seconds=FULL_RETRY_SECONDS,
             )
 
-    def _refuse_rate(self, user_id: int, seconds: int) -> None:
+    def _refuse_rate(self, user_id: int, own_rate: int | None, seconds: int) -> None:
         admission = self._admission
         admission.log_limit("requests_per_user", user_id)
         settings = admission.settings
+        most = settings.requests_per_user if own_rate is None else own_rate
         raise RateExceeded(
-            f"Your devices and programs have sent more than {settings.requests_per_user:,} requests"
+            f"Your devices and programs have sent more than {most:,} requests"
             f" within {settings.request_window} seconds to this server. Please try again in"
             f" {seconds} seconds.",
-            cause=f"requests_per_user: {settings.requests_per_user}",
+            cause=f"requests_per_user: {most}",
             retry_after_seconds=seconds,
         )
 

@@ -19,19 +19,20 @@ class Rate:
 
     def __init__(self, limit: int, window_seconds: float) -> None:
         self._window = window_seconds
-        self._step = window_seconds / limit if limit else 0.0
+        self._step = self._step_of(limit)
         self._made_good_at: dict[Hashable, float] = {}
         self._lock = threading.Lock()
 
-    def use(self, key: Hashable, now: float) -> float:
+    def use(self, key: Hashable, now: float, own_limit: int | None = None) -> float:
         """Count a use at `now` and return 0, or return the seconds until the next one is allowed.
 
-        Times are those of time.monotonic().
+        Times are those of time.monotonic(); `own_limit` is the key's in the place of everybody's.
         """
-        if not self._step:
+        step = self._step if own_limit is None else self._step_of(own_limit)
+        if not step:
             return 0.0
         with self._lock:
-            made_good_at = max(self._made_good_at.get(key, now), now) + self._step
+            made_good_at = max(self._made_good_at.get(key, now), now) + step
             too_far = made_good_at - now - self._window
             if too_far > 0:
                 return too_far
@@ -39,6 +40,9 @@ class Rate:
             if len(self._made_good_at) > KEYS_BEFORE_CLEANING:
                 self._drop_what_is_made_good(now)
         return 0.0
+
+    def _step_of(self, limit: int) -> float:
+        return self._window / limit if limit else 0.0
 
     def _drop_what_is_made_good(self, now: float) -> None:
         self._made_good_at = {key: at for key, at in self._made_good_at.items() if at > now}

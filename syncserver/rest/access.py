@@ -54,7 +54,7 @@ def bearer_of(services: Services, context: RequestContext, token: str, scope: Sc
     if bearer is None:
         raise Unauthenticated("The token is unknown, revoked or expired.")
     context.bind(user=bearer.user.name, token=bearer.token_id)
-    context.is_of(bearer.user.id)
+    context.is_of(bearer.user.id, bearer.user.limits.requests_per_user)
     services.api_tokens.note_use(bearer, context.address)
     if not bearer.scope.includes(scope):
         raise ScopeTooNarrow(scope.value)

@@ -94,7 +94,7 @@ def import_package(call: Call, user: User, path: Path, *, with_scheduling: bool)
     Raises Invalid for what is none, and what `Call.changing` and `store_files` do.
     """
     with _package_expected("deck"):
-        check_size(path, _most_unpacked(call))
+        check_size(path, _most_unpacked(call, user))
         names = media_names(path)
     request = ImportAnkiPackageRequest(
         package_path=str(path), options=ImportAnkiPackageOptions(with_scheduling=with_scheduling)
@@ -118,7 +118,7 @@ def replace_by_package(call: Call, user: User, path: Path, *, allow_full_sync: b
     if not allow_full_sync:
         raise FullSyncNeeded('A whole collection is replaced only with "allow_full_sync": true.')
     with _package_expected("collection"):
-        check_size(path, _most_unpacked(call))
+        check_size(path, _most_unpacked(call, user))
     folder = UserFolder(call.services.settings.users_folder / user.folder)
     media = folder.temporary / f"{path.name}-media"
     media.mkdir(mode=PRIVATE_FOLDER_MODE)
@@ -138,8 +138,8 @@ def replace_by_package(call: Call, user: User, path: Path, *, allow_full_sync: b
     return candidate.holdings.notes
 
 
-def _most_unpacked(call: Call) -> int:
-    settings = call.services.settings
+def _most_unpacked(call: Call, user: User) -> int:
+    settings = call.services.settings_of(user)
     return settings.max_collection_bytes + settings.max_media_zip_bytes
 
 

@@ -11,7 +11,7 @@ from syncserver.services import Services
 
 def store_files(services: Services, user: User, files: Mapping[str, Path]) -> None:
     """Make the contents of `files` media of `user`. Raises what `add_files` does."""
-    add_files(services.media, services.settings, user.folder, files)
+    add_files(services.media, services.settings_of(user), user.folder, files)
 
 
 def store_bytes(services: Services, user: User, name: str, content: bytes) -> None:

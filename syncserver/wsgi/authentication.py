@@ -16,5 +16,5 @@ def authenticate(host_keys: HostKeys, framed: FramedRequest, context: RequestCon
         raise WrongCredentials("Please log in again.", cause="unknown or revoked host key")
     host_keys.note_use(device, framed.client, context.address)
     context.bind(user=device.user.name, device=device.key_id)
-    context.is_of(device.user.id)
+    context.is_of(device.user.id, device.user.limits.requests_per_user)
     return device

@@ -56,7 +56,7 @@ def media_changes(call: Call) -> object:
 def upload_changes(call: Call) -> object:
     """Take the client's additions, replacements and deletions."""
     device = call.device()
-    settings = call.services.settings
+    settings = call.services.settings_of(device.user)
     library = call.services.media.library(device.user.folder)
     library.folder.prepare()
     store = call.services.media.store if settings.share_media else None

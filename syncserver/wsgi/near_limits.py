@@ -10,6 +10,7 @@ import structlog
 
 from syncserver import events
 from syncserver.accounts.host_keys import Device
+from syncserver.accounts.users import User
 from syncserver.collections.folders import UserFolder
 from syncserver.media.refusal import megabytes
 from syncserver.services import Services
@@ -32,7 +33,7 @@ log = structlog.get_logger()
 def warning(services: Services, device: Device) -> str:
     """Return what `meta` tells the device of limits that are near; nothing most of the time."""
     told = []
-    for limit, used, most in _near(services, device.user.folder):
+    for limit, used, most in _near(services, device.user):
         if services.reminders.is_due(device.key_id, limit):
             log.warning(events.LIMIT_NEAR, limit=limit, used=used, most=most)
             told.append(TEXTS[limit].format(used=megabytes(used), most=megabytes(most)))
@@ -44,8 +45,8 @@ def note_seen(services: Services, device: Device) -> None:
     services.reminders.seen(device.key_id, COLLECTION, MEDIA)
 
 
-def _near(services: Services, folder: str) -> Iterator[tuple[str, int, int]]:
-    settings = services.settings
+def _near(services: Services, user: User) -> Iterator[tuple[str, int, int]]:
+    settings, folder = services.settings_of(user), user.folder
     for limit, used, most in (
         (COLLECTION, _size_of_collection(services, folder), settings.max_collection_bytes),
         (MEDIA, services.media.library(folder).total_bytes or 0, settings.media_quota),

@@ -67,10 +67,10 @@ class RequestContext(Struct):
         if self.visit is not None and self.address not in NO_ADDRESS:
             self.visit.reads_body(self.address)
 
-    def is_of(self, user_id: int) -> None:
-        """Count for a user. Raises TooManyAtOnce, RateExceeded."""
+    def is_of(self, user_id: int, own_rate: int | None = None) -> None:
+        """Count for a user, who may have a rate of their own. Raises TooManyAtOnce, RateExceeded."""
         if self.visit is not None:
-            self.visit.is_of(user_id)
+            self.visit.is_of(user_id, own_rate)
 
     def note_refusal(self, refusal: SyncServerError) -> None:
         """Log why; hang up on what is too much, unless there is room for hearing it out."""

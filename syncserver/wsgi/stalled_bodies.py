@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from msgspec import Struct
 
-from syncserver.events import BODY_TIMED_OUT
+from syncserver.events import BODY_TIMED_OUT, HOUSEKEEPING_FAILED
 from syncserver.services import Services
 
 if TYPE_CHECKING:
@@ -90,9 +90,15 @@ class StalledBodies:
 
     def _look(self) -> None:
         while not self._stopped.wait(self._timeout / LOOKS):
-            for peer, port in _peers_that_stall(time.monotonic() - self._timeout):
-                if count := _cut_silent(peer, port, self._timeout * 1000):
-                    log.warning(BODY_TIMED_OUT, address=peer, connections=count)
+            try:
+                self._cut()
+            except Exception:  # no file handle is left; the next look may find one
+                log.exception(HOUSEKEEPING_FAILED)
+
+    def _cut(self) -> None:
+        for peer, port in _peers_that_stall(time.monotonic() - self._timeout):
+            if count := _cut_silent(peer, port, self._timeout * 1000):
+                log.warning(BODY_TIMED_OUT, address=peer, connections=count)
 
 
 def _peers_that_stall(since: float) -> set[tuple[str, str]]:

@@ -22,6 +22,7 @@ from syncserver.errors import (
     UploadRefused,
 )
 from syncserver.media.index import IndexUnusable
+from syncserver.media.refusal import megabytes
 from syncserver.protocol import messages
 from syncserver.settings import Settings
 from syncserver.sync import changes, chunks, finish, full_download, full_upload, graves, sanity
@@ -185,12 +186,13 @@ def abort(call: Call) -> None:
 def upload(call: Call) -> Answer:
     """Replace the stored collection by the client's."""
     device = call.device()
-    settings = call.services.settings
+    settings = call.services.settings_of(device.user)
     folder = _user_folder(call, device.user.folder)
     caller = call.anybody(device)
     body = call.incoming.parts(settings.max_collection_bytes)
     with (
         in_journal(call, caller, Kind.UPLOAD) as tally,
+        _problems_in_words(settings),
         full_upload.received_collection(folder, body) as candidate,
         call.services.collections.lease(device.user.folder, caller) as lease,
     ):
@@ -231,6 +233,14 @@ def file_size(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
+@contextmanager
+def _problems_in_words(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except (BodyMissing, BodyTooLarge) as problem:
+        raise upload_problem(problem, settings) from None
+
+
 def upload_problem(
     problem: UploadRefused | BodyTooLarge | BodyMissing, settings: Settings
 ) -> UploadRefused:
@@ -239,9 +249,9 @@ def upload_problem(
         return problem
     if isinstance(problem, BodyMissing):
         return UploadRefused(problem.public_text, cause=problem.cause)
-    megabytes = settings.max_collection_bytes / 1_000_000
     return UploadRefused(
-        f"Your collection is larger than this server accepts ({megabytes:,.0f} MB)."
+        "Your collection is larger than this server accepts"
+        f" ({megabytes(settings.max_collection_bytes)})."
         " Please ask whoever runs the server to raise max_collection_bytes.",
         cause=problem.cause,
     )

@@ -22,12 +22,12 @@ MARK = "planted"
 
 TEXT_FAILURE = f"""\
 timestamp=2026-11-21T10:00:00.000000Z level=error event=request_failed request_id=abc user=x
-Traceback (most recent call last):
-  File "/srv/{MARK}/lib/python3.11/site-packages/anki/collection.py", line 17, in db
-    secret = "{MARK}"
-  File "/srv/{MARK}/syncserver/sync/start.py", line 7, in start
-sqlite3.DatabaseError: malformed {MARK}
-{MARK} on a line of its own: {MARK}
+  Traceback (most recent call last):
+    File "/srv/{MARK}/lib/python3.11/site-packages/anki/collection.py", line 17, in db
+      secret = "{MARK}"
+    File "/srv/{MARK}/syncserver/sync/start.py", line 7, in start
+  sqlite3.DatabaseError: malformed {MARK}
+  {MARK} on a line of its own: {MARK}
 thread '<unnamed>' panicked at '{MARK}'
 """
 # Sentences as they stand in causes and problems, with the mark where people's things may be.

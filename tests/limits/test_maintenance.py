@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from anki.errors import BackendError
 
 from syncserver import maintenance
+from syncserver.control.maintenance import end_of_maintenance
 from syncserver.errors import UnderMaintenance
 from syncserver.maintenance import Maintenance
 from tests.limits.conftest import NewDevice
@@ -166,6 +168,35 @@ def test_the_operator_sees_and_the_log_tells(server: WatchedServer, close: Close
     assert server.control("maintenance", "off") == "maintenance is off\n"
     assert server.control("maintenance", "off") == "maintenance was not on\n"
     wait_until(lambda: len(server.events("maintenance_ended")) > ended, "the log tells")
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Clocks here go back by an hour in the night to 25 October 2026, and forward on 28 March."""
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_berlin")
+@pytest.mark.parametrize(
+    ("typed", "now", "meant"),
+    [
+        ("20:00", "2026-11-21T18:00:00+01:00", "2026-11-21T20:00:00+01:00"),
+        ("20:00", "2026-11-21T20:00:00+01:00", "2026-11-22T20:00:00+01:00"),
+        ("20:00", "2026-10-24T21:00:00+02:00", "2026-10-25T20:00:00+01:00"),
+        ("20:00", "2027-03-27T21:00:00+01:00", "2027-03-28T20:00:00+02:00"),
+        # An hour of somewhere else, where it may be another day.
+        ("20:00+00:00", "2026-11-22T00:30:00+01:00", "2026-11-22T20:00:00+00:00"),
+        ("23:45+00:00", "2026-11-22T00:30:00+01:00", "2026-11-21T23:45:00+00:00"),
+        ("2026-11-30T20:00", "2026-11-21T18:00:00+01:00", "2026-11-30T20:00:00+01:00"),
+    ],
+)
+def test_until_is_the_next_time_that_clocks_show_it(typed: str, now: str, meant: str) -> None:
+    moment = end_of_maintenance(typed, datetime.fromisoformat(now))
+    assert moment == datetime.fromisoformat(meant)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"message": 5}', b'{"message":"x","since":"no"}'])

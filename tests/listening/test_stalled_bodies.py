@@ -1,6 +1,9 @@
 """A client that falls silent in the middle of its request is cut off, and nobody else is."""
 
+import os
+import resource
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
@@ -41,6 +44,27 @@ def test_silent_clients_give_their_threads_back(impatient: Installed) -> None:
     wait_until(lambda: impatient.log.count("path=/sync/upload") == 4)
     for request in silent:
         request.cut()
+
+
+def test_they_are_cut_though_no_file_could_be_opened_for_a_while(impatient: Installed) -> None:
+    client = impatient.client(impatient.add("anna"))
+    with half_an_upload(impatient.port, client) as silent:
+        wait_until(lambda: list(impatient.data_root.glob("users/*/tmp/*")))
+        worker = impatient.worker_pid()
+        usual = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+        wait_until(lambda: _has_no_handle_left(worker, usual[1], impatient.log))
+        assert "body_timed_out" not in impatient.log
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, usual)
+        wait_until(lambda: "body_timed_out" in impatient.log)
+        assert silent.answered(1)
+
+
+def _has_no_handle_left(worker: int, most: int, log: str) -> bool:
+    """Leave a process no more handles than it uses, and tell whether it has noticed."""
+    used = {int(handle) for handle in os.listdir(f"/proc/{worker}/fd")}
+    lowest_free = next(handle for handle in count() if handle not in used)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (lowest_free, most))
+    return "Too many open files: '/proc/self/fd'" in log
 
 
 def test_a_slow_client_is_left_alone(impatient: Installed) -> None:

@@ -191,6 +191,14 @@ def test_what_the_control_script_does_is_kept_with_its_caller(operator: Operator
     assert "secret" not in text
 
 
+def test_a_name_is_found_in_whatever_form_it_is_typed(operator: Operator) -> None:
+    composed, decomposed = "\u00e5sa", "a\u030asa"
+    operator.add(composed)
+    for typed in (composed, decomposed):
+        lines = operator.must("audit", "--user", typed, "--json").json
+        assert events(lines) == ["user_added"], typed
+
+
 def test_a_time_that_is_none_is_wrong_usage(operator: Operator) -> None:
     result = operator.ctl("audit", "--since", "yesterday")
     assert result.exit_code == 2

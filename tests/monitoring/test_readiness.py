@@ -1,10 +1,12 @@
 """/ready says no, and why, when the server cannot do its work, and yes again when it can."""
 
 import http.client
+import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,13 @@ from syncserver.wsgi.monitoring import readiness
 from syncserver.wsgi.monitoring.readiness import Readiness
 from tests.support.faults_server import WatchedServer, wait_until
 from tests.support.faults_small_disk import SmallDisk, small_disk
-from tests.support.faults_sync import FirstCollection, HandMadeSync, log_in, upload
+from tests.support.faults_sync import (
+    FirstCollection,
+    HandMadeSync,
+    log_in,
+    make_first_collection,
+    upload,
+)
 from tests.support.looking_in import get
 from tests.support.wrong_clock import RIGHT, ServerWithClock
 
@@ -135,6 +143,21 @@ def test_it_is_not_ready_while_the_clock_is_wrong(
         server.stop()
 
 
+@pytest.mark.parametrize("days_ahead", [365, 20_000 * 365])
+def test_the_wrong_clock_of_somebodys_device_is_not_the_servers(
+    server: WatchedServer, tmp_path: Path, days_ahead: int
+) -> None:
+    collection = make_first_collection(tmp_path / "device")
+    modified = int((time.time() + days_ahead * 86_400) * 1000)
+    with closing(sqlite3.connect(collection.path)) as database, database:
+        database.execute("UPDATE col SET mod = ?", (modified,))
+    client = log_in(server, server.new_account())
+    upload(client, collection.path)
+    assert client.expect("meta", {"v": 11, "cv": "test"})["mod"] == modified
+    time.sleep(readiness.FRESH_SECONDS)
+    assert get(server.port, "/ready").json["checks"] == dict.fromkeys(CHECKS, "ok")
+
+
 # In this process: what takes too long to wait for
 
 
@@ -169,6 +192,21 @@ def test_checks_that_hang_hold_nobody_up(
     while not slow.findings().is_ready:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_it_recovers_from_a_moment_without_room_for_a_thread(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = Readiness(services)
+    with monkeypatch.context() as moment:
+        moment.setattr(threading.Thread, "start", _no_thread)
+        with pytest.raises(RuntimeError):
+            ready.findings()
+    assert ready.findings().is_ready
+
+
+def _no_thread(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_many_who_ask_are_told_what_was_found_a_moment_ago(services: Services) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import shutil
+import stat
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -116,7 +117,13 @@ def test_objects_of_a_kind_to_come_are_told_by_its_name() -> None:
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (5 * 10**15, "5000.0 TB")],
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1500, "1.5 kB"),
+        (999_960, "1.0 MB"),
+        (5 * 10**15, "5000.0 TB"),
+    ],
 )
 def test_sizes_are_told_in_their_unit(size: int, text: str) -> None:
     assert readable(size) == text
@@ -197,6 +204,18 @@ def test_what_the_log_does_not_show_is_in_the_trail(trail: Path, log: io.StringI
     assert shown == ["login_failed"]
 
 
+def test_what_an_error_tells_looks_like_no_event() -> None:
+    configured = structlog.get_config()
+    stream = io.StringIO()
+    events.configure_logging("INFO", "text", stream)
+    sent = "odd\ntimestamp=now level=warning event=login_failed address=192.0.2.1"
+    structlog.get_logger().error(events.REQUEST_FAILED, exc_info=ValueError(sent))
+    structlog.configure(**configured)
+    begun = [line for line in stream.getvalue().splitlines() if not line.startswith("  ")]
+    assert [" event=request_failed" in line for line in begun] == [True]
+    assert "event=login_failed address=192.0.2.1" in stream.getvalue()
+
+
 def test_a_line_after_a_torn_one_is_whole(trail: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, line: write(file, line[:10]))
@@ -208,6 +227,23 @@ def test_a_line_after_a_torn_one_is_whole(trail: Path, monkeypatch: pytest.Monke
     assert "\n\n" not in trail.read_text()
 
 
+def test_a_line_after_one_that_another_process_has_torn_is_whole(trail: Path) -> None:
+    trail.write_text('{"timestamp": "2026-11')
+    audit.record("login", {"user": "whole"})
+    audit.record("login", {"user": "after"})
+    assert [line["user"] for line in audit.read(trail)] == ["whole", "after"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_what_root_begins_the_server_goes_on_with(trail: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    os.chown(trail.parent, nobody.pw_uid, nobody.pw_gid)
+    audit.record("user_added", {"user": "anna"})
+    status = trail.stat()
+    assert (status.st_uid, status.st_gid) == (nobody.pw_uid, nobody.pw_gid)
+    assert stat.S_IMODE(status.st_mode) == audit.PRIVATE_MODE
+
+
 def test_without_a_trail_nothing_is_written(trail: Path) -> None:
     assert audit.use(None) == trail
     audit.record("login", {})
@@ -216,9 +252,10 @@ def test_without_a_trail_nothing_is_written(trail: Path) -> None:
 
 
 def test_what_is_no_object_is_no_line_and_compressed_files_are_left_out(trail: Path) -> None:
-    trail.write_text('[1]\n"text"\n{"event": "login"}\n')
+    line = {"timestamp": NOW.isoformat(), "event": "login"}
+    trail.write_text(f'[1]\n"text"\n{{"event": "login"}}\n{json.dumps(line)}\n')
     trail.with_name("audit.log.2.gz").write_bytes(b"\x1f\x8b")
-    assert list(audit.read(trail)) == [{"event": "login"}]
+    assert list(audit.read(trail)) == [line]
 
 
 # Disk
@@ -239,6 +276,23 @@ def test_a_file_with_several_names_takes_its_room_once(tmp_path: Path) -> None:
     assert shared.on_disk == alone.on_disk > 70_000
     assert (shared.collections, shared.collection_bytes) == (2, 20_000)
     assert disk_use(tmp_path / "nowhere").collections == 0
+
+
+def test_backups_that_cannot_be_read_cost_nobody_the_metrics(tmp_path: Path) -> None:
+    services = Services(Settings(data_root=tmp_path, password_hash_memory=2**20))
+    services.start()
+    for name in ("anna", "bert"):
+        folder = UserFolder(tmp_path / "users" / services.users.add(name, "secret").folder)
+        folder.path.mkdir()
+        folder.collection.touch()
+    folder.backups.touch()
+    samples = {
+        sample.name: sample.value
+        for family in EverythingShown(services).collect()
+        for sample in family.samples
+    }
+    services.close()
+    assert samples["syncserver_users_without_backup"] == 2
 
 
 def test_metrics_and_readiness_survive_the_loss_of_the_data_root(tmp_path: Path) -> None:

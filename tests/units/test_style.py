@@ -19,7 +19,7 @@ LAYERS = (
     ("wsgi", "rest", "errands", "deploy", "moving"),
     ("services",),
     ("sync", "media", "backups"),
-    ("collections", "accounts", "jobs", "limits", "maintenance"),
+    ("collections", "accounts", "jobs", "limits", "maintenance", "chores"),
     (
         *("protocol", "settings", "errors", "events", "metrics", "request_counts"),
         *("sync_record", "audit", "free_memory"),
@@ -32,7 +32,7 @@ ENGINES = ("sync", "media")
 THE_WRITER = "collections/atomic_files.py"
 # Who else writes files, and why that is no danger to what is stored.
 ALLOWED_WRITES = {
-    "audit.py:record": "the audit trail, which only grows",
+    "audit.py:_open": "the audit trail, which only grows",
     "accounts/database.py:_create_private_file": "an empty file, which SQLite then fills",
     "collections/data_root_lock.py:acquire": "a lock file; its content is a hint for people",
     "collections/folders.py:remove": "the file is about to be deleted",

@@ -8,4 +8,4 @@ from typing import Final
 
 # The newest revision. Known without reading `versions/`, so that a database that is up to date is
 # recognised without importing Alembic.
-HEAD: Final = "0003"
+HEAD: Final = "0004"

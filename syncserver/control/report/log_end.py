@@ -91,7 +91,7 @@ def _records(lines: list[str]) -> Iterator[Record]:
                 yield current
             current = Record(fields, _structured_traceback(fields))
         elif current is not None:
-            current.traceback.append(line)
+            current.traceback.append(line.removeprefix(events.traceback_indent))
     if current is not None:
         yield current
 

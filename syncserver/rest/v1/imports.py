@@ -61,7 +61,7 @@ def begin_import(call: Call, query: ImportQuery) -> Reply[JobDocument]:
 
 def _received(call: Call, query: ImportQuery, left_behind: ExitStack) -> Path:
     """Write the body to a temporary file. Raises BodyTooLarge, DiskFull."""
-    settings = call.services.settings
+    settings = call.services.settings_of(call.user)
     most = settings.max_collection_bytes + settings.max_media_zip_bytes
     limit = settings.max_request_bytes if query.format == "text" else most
     folder = UserFolder(settings.users_folder / call.user.folder)

@@ -70,7 +70,7 @@ def upload_media(call: Call, name: str) -> Reply[MediaFile]:
     The name must be in the normal form C of Unicode. To replace another file needs the scope
     write; what is replaced goes to the trash.
     """
-    settings = call.services.settings
+    settings = call.services.settings_of(call.user)
     parts = call.body_parts(settings.max_media_file_bytes)
     replace = call.has(Scope.WRITE)
     try:

@@ -1,5 +1,6 @@
 """What is counted when somebody asks: users, open collections, backups, disk space."""
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -11,6 +12,7 @@ from syncserver import __version__
 from syncserver.collections import restore_points
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.overview import overview
+from syncserver.collections.restore_points import RestorePoint
 from syncserver.errors import ServerBusy
 from syncserver.metrics import REGISTRY
 from syncserver.services import Services
@@ -70,11 +72,11 @@ def _users(services: Services) -> Iterator[Metric]:
     yield _gauge("users", "Users that have an account.", len(users))
     root = services.settings.users_folder
     folders = [UserFolder(root / user.folder) for user in users]
-    yield from _backups([folder for folder in folders if folder.collection.exists()])
+    yield from _backups([folder for folder in folders if os.path.exists(folder.collection)])
 
 
 def _backups(folders: Sequence[UserFolder]) -> Iterator[Metric]:
-    of_users = [restore_points.restore_points(folder) for folder in folders]
+    of_users = [_points(folder) for folder in folders]
     known = [points[-1].taken_at for points in of_users if points]
     yield _gauge("backups", "Backups of all users.", sum(map(len, of_users)))
     yield _gauge(
@@ -92,6 +94,13 @@ def _backups(folders: Sequence[UserFolder]) -> Iterator[Metric]:
             "When the newest backup was made of the user for whom that is longest ago.",
             min(known),
         )
+
+
+def _points(folder: UserFolder) -> list[RestorePoint]:
+    try:
+        return restore_points.restore_points(folder)
+    except OSError:  # it is being removed, or cannot be read: then it is no backup
+        return []
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

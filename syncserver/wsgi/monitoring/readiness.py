@@ -78,9 +78,10 @@ class Readiness:
 
     def _begin(self) -> Future[Findings]:
         future: Future[Findings] = Future()
-        self._running = future
         # A daemon: a disk that does not answer must not keep the server from ending.
         threading.Thread(target=self._look, args=(future,), name="readiness", daemon=True).start()
+        # Not before: if no thread can be had, nobody may wait for one. It ends under our lock.
+        self._running = future
         return future
 
     def _look(self, future: Future[Findings]) -> None:
@@ -123,16 +124,15 @@ def _disk(services: Services) -> Problem:
 
 
 def _clock(services: Services) -> Problem:
-    """Compare the clock with moments that must lie in the past."""
+    """Compare the clock with moments that must lie in the past, by this server's own clock.
+
+    What a collection says is by a device's: one that was wrong would make the server look so.
+    """
     now = datetime.now(timezone.utc)
     past = {"this version was built": BUILT_AT}
     last_sync = services.journal.newest_end()
     if last_sync is not None:
         past["the last sync in the journal ended"] = last_sync
-    modified = [one.modified for one in overview(services.collections) if one.modified]
-    if modified:
-        changed_at = datetime.fromtimestamp(max(modified) / 1000, timezone.utc)
-        past["an open collection was last changed"] = changed_at
     for what, moment in past.items():
         if now < moment - CLOCK_TOLERANCE:
             return f"the clock says {now:%Y-%m-%d %H:%M} UTC, but {what} at {moment:%Y-%m-%d %H:%M}"

@@ -15,6 +15,7 @@ from anki.collection import (
 )
 
 from syncserver.accounts.scopes import Scope
+from syncserver.control.installation import open_accounts, open_installation
 from tests.conftest import AllSidesAgree, NewDevice
 from tests.rest.conftest import NewProgram
 from tests.rest.v1.conftest import V1, only_small_syncs
@@ -267,3 +268,16 @@ def test_who_may_only_read_may_export_and_not_import(v1: V1, new_program: NewPro
 
     assert b"x" in exported(reader, format="notes-text")
     assert reader.problem("POST", "imports?format=text", b"a;b") == "scope-too-narrow"
+
+
+def test_who_gets_a_deleted_users_name_does_not_get_the_jobs(
+    v1: V1, laptop: Device, ours: OurServer, account: Account, new_program: NewProgram
+) -> None:
+    job = finished(v1, v1.post("exports", {"format": "apkg", "deck": DEFAULT_DECK}))
+    assert job["file"]
+    with open_accounts(open_installation(ours.config)) as accounts:
+        accounts.users.delete(account.name, purge=False)
+        accounts.users.add(account.name, "another")
+    other = V1(new_program())
+    assert other.get("jobs") == []
+    assert other.call("GET", f"jobs/{job['id']}/file").status == 404
