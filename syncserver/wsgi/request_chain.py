@@ -144,8 +144,7 @@ def _send_reply(
     start_response("200 OK", reply.headers)
     if not isinstance(reply.body, bytes):
         return _Sending(reply.body, line)
-    line.write(len(reply.body))
-    _leave(line.context)
+    _end(line, len(reply.body))
     return [reply.body]
 
 
@@ -153,8 +152,7 @@ def _send_response(
     response: Response, line: "_LogLine", start_response: StartResponse
 ) -> Iterable[bytes]:
     if isinstance(response.app_iter, list):
-        line.write(response.content_length or 0)
-        _leave(line.context)
+        _end(line, response.content_length or 0)
     else:
         length = response.content_length  # webob forgets it with the body that it belongs to
         response.app_iter = _Sending(response.app_iter, line)
@@ -264,13 +262,16 @@ class _Sending:
     def _end(self) -> None:
         if not self._is_over:
             self._is_over = True
-            self._line.write(self._bytes_out, complete=self._complete)
-            _leave(self._line.context)
+            _end(self._line, self._bytes_out, complete=self._complete)
 
 
-def _leave(context: RequestContext) -> None:
-    if context.visit is not None:
-        context.visit.leave()
+def _end(line: _LogLine, bytes_out: int, *, complete: bool = True) -> None:
+    """Write the line, and give back what the request holds of the limits, come what may."""
+    try:
+        line.write(bytes_out, complete=complete)
+    finally:
+        if line.context.visit is not None:
+            line.context.visit.leave()
 
 
 def _drain(context: RequestContext) -> None:
