@@ -32,7 +32,7 @@ from syncserver.listening.granian_listener import WsgiApp
 from syncserver.listening.sockets import CannotServe, Listening, listening
 from syncserver.listening.tls import tls_of
 from syncserver.listening.tls_trial import try_out
-from syncserver.listening.worker import Worker
+from syncserver.listening.worker import CLOSING_SECONDS, Worker
 from syncserver.services import prepare_data_root
 from syncserver.settings import (
     SERVER_SECTION,
@@ -176,7 +176,7 @@ class _Supervisor(MPServer):
             blocking_threads=1,  # the worker has its own; this only keeps Granian's advice away
             websockets=False,
             respawn_failed_workers=True,
-            workers_kill_timeout=worker.options.stop_timeout,
+            workers_kill_timeout=worker.options.stop_timeout + CLOSING_SECONDS,
             log_level=LogLevels.warning,
             log_dictconfig=GRANIAN_LOGGING,
         )

@@ -26,6 +26,9 @@ from syncserver.settings import ServerSettings, Settings, SettingsError
 
 # How often the certificate's files are looked at.
 RENEWAL_SECONDS: Final = 5.0
+# What the worker may need, after the requests in progress have ended or got their time, to roll back
+# and close what is open.
+CLOSING_SECONDS: Final = 12
 # The plain port only sends people away.
 REDIRECTING_THREADS: Final = 8
 
@@ -75,8 +78,9 @@ class Worker:
         listeners = [*steady, *renewed.listeners]
         for one in listeners:
             one.stop()
+        deadline = time.monotonic() + self.options.stop_timeout
         for one in listeners:
-            one.wait(self.options.stop_timeout)
+            one.wait(max(0.0, deadline - time.monotonic()))
 
     def _plain_listeners(self) -> list[GranianListener]:
         redirect = redirecting_app(self.settings.public_url, self.sockets.port)
@@ -113,7 +117,7 @@ class Worker:
             return
         supervisor.join()
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(self.options.stop_timeout)
+        time.sleep(self.options.stop_timeout + CLOSING_SECONDS)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
