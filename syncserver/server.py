@@ -39,6 +39,7 @@ from syncserver.settings import (
     ServerSettings,
     Settings,
     SettingsError,
+    forget_variables,
     load_options,
 )
 
@@ -74,6 +75,7 @@ def serve_paste(app: WsgiApp, global_conf: Mapping[str, str], **local_conf: str)
     """
     try:
         settings, options = _load(global_conf, local_conf)
+        forget_variables()
         configure_logging(settings.log_level, settings.log_format)
         if tls := tls_of(settings, options):
             try_out(tls)

@@ -2,7 +2,7 @@
 
 import configparser
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
@@ -80,6 +80,16 @@ def load_file(
         ServerSettings, SERVER_SECTION, server_values, file=file, environment=environment
     )
     return shared, server
+
+
+def forget_variables(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Take the values of options, passwords among them, out of the environment: all are loaded.
+
+    Else every program that this process starts would be handed them, and whatever shows an
+    environment would show them.
+    """
+    for option in (*Settings.model_fields, *ServerSettings.model_fields):
+        environment.pop(ENVIRONMENT_PREFIX + option.upper(), None)
 
 
 def _own_server_options(section: Mapping[str, str], inherited: Mapping[str, str]) -> dict[str, str]:
