@@ -11,6 +11,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -71,7 +72,8 @@ GRANIAN_LOGGING: Final[dict[str, Any]] = {
 def serve_paste(app: WsgiApp, global_conf: Mapping[str, str], **local_conf: str) -> None:
     """Serve `app` until SIGTERM or SIGINT; the server_runner of PasteDeploy.
 
-    Ends the process with a sentence and exit code 1 when the server cannot start.
+    Ends the process with a sentence when the server cannot start: with exit code 78 if that is for
+    its configuration, which no service manager's next try would mend, else with 1.
     """
     try:
         settings, options = _load(global_conf, local_conf)
@@ -85,7 +87,8 @@ def serve_paste(app: WsgiApp, global_conf: Mapping[str, str], **local_conf: str)
             with _told_addresses(worker):
                 _supervise(worker)
     except _REASONS as problem:
-        raise SystemExit(f"syncserver: {problem}") from None
+        sys.stderr.write(f"syncserver: {problem}\n")
+        raise SystemExit(os.EX_CONFIG if isinstance(problem, SettingsError) else 1) from None
 
 
 @contextmanager

@@ -26,6 +26,8 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # Their annotations are not those of the compiled code.
 _compiled: Final[Any] = _granian
 _new_scheduler: Final[Any] = _new_cbscheduler
+_head_of_answer: Final[Any] = Response
+_parts_of_answer: Final[Any] = ResponseIterWrap
 # The event loop of the process; WSGI does not use it, but Granian asks for one.
 _loop: Final[list[Any]] = []
 # Threads that only move bytes; each waits for a body or for a client that reads slowly.
@@ -112,12 +114,12 @@ def _answering(app: WsgiApp) -> Callable[[Any, dict[str, Any]], int]:
     }
 
     def answer(connection: Any, of_request: dict[str, Any]) -> int:
-        head = Response()
+        head = _head_of_answer()
         body = app(same_for_all | of_request, head)
         if isinstance(body, list):
             connection.response_bytes(head.status, head.headers, b"".join(body))
         else:
-            connection.response_iter(head.status, head.headers, ResponseIterWrap(body))
+            connection.response_iter(head.status, head.headers, _parts_of_answer(body))
         status: int = head.status
         return status
 

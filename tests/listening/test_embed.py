@@ -194,6 +194,14 @@ def test_what_keeps_it_from_starting_is_said(start: Start, data_root: Path) -> N
         start_server(("127.0.0.1", address.port), {"data_root": data_root.with_name("other")})
 
 
+def test_of_one_that_did_not_answer_in_time_nothing_is_left(data_root: Path) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    with pytest.raises(NotStarted, match="no answer within"):
+        start_server(ANYWHERE, {"data_root": data_root}, timeout=0)
+    assert set(psutil.Process().children(recursive=True)) <= before
+    assert owner(data_root) is None
+
+
 def test_the_example_of_the_document_works_as_it_stands(tmp_path: Path) -> None:
     document = (REPOSITORY / "docs" / "listening.md").read_text(encoding="utf-8")
     [example] = re.findall(r"^```python\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)

@@ -78,7 +78,7 @@ def test_half_a_first_user_is_explained(
     installed: Installed, variables: dict[str, str], half: dict[str, str]
 ) -> None:
     refused = installed.ctl("debug", environment={**variables, **half})
-    assert refused.exit_code != 0
+    assert refused.exit_code == WRONG_CONFIGURATION
     assert "first_user and first_password" in refused.errors
     assert PASSWORD not in refused.errors
 

@@ -17,7 +17,7 @@ from tests.support.certificates import Authority, Certificate, signed_by_itself
 from tests.support.device import FULL_UPLOAD, NO_CHANGES, Device
 from tests.support.raw_client import RawClient, compressed_pieces
 
-FAILED = 1
+WRONG_CONFIGURATION = 78
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -143,11 +143,23 @@ def test_what_cannot_be_used_is_named_before_anything_listens(
     break_it(secure, authority)
     for command in ("start", "debug"):
         refused = secure.ctl(command)
-        assert refused.exit_code != 0
+        assert refused.exit_code == WRONG_CONFIGURATION
         assert f"{option}: " in refused.errors
         assert words in refused.errors
         assert len(refused.errors.splitlines()) == 1
     assert secure.is_stopped()
+
+
+def test_comments_beside_the_certificates_may_be_in_any_alphabet(
+    installed: Installed, authority: Authority, certificate: Certificate
+) -> None:
+    chain, trusted = installed.folder / "chain.pem", installed.folder / "trusted.pem"
+    for commented, plain in ((chain, certificate.certificate), (trusted, authority.file)):
+        commented.write_text(f"# 证书, сертификат\n{plain.read_text()}", encoding="utf-8")
+    installed.set(tls_certificate=chain, tls_key=certificate.key, tls_client_ca=trusted)
+    installed.must("start")
+    shown = authority.issue("laptop", "laptop")
+    assert installed.get(authority.trusting(shown)).status == 200
 
 
 @pytest.mark.parametrize("option", ["hsts_seconds", "redirect_port"])
@@ -244,7 +256,7 @@ def test_a_kind_of_key_that_cannot_be_served_is_said_at_the_start(installed: Ins
     made = signed_by_itself(installed.folder, "curious", ed448.Ed448PrivateKey.generate())
     installed.set(tls_certificate=made.certificate, tls_key=made.key)
     refused = installed.ctl("start")
-    assert refused.exit_code == FAILED
+    assert refused.exit_code == WRONG_CONFIGURATION
     assert f"syncserver: tls_key: {made.key} cannot be used" in refused.errors
     assert installed.is_stopped()
 
