@@ -20,12 +20,6 @@ from tests.support.reverse_proxies import ReverseProxy, deploy_files
 from tests.support.unix_relay import unix_relay
 
 
-class WithSocket(ServerSettings):
-    """The options of a server that listens on a Unix socket."""
-
-    unix_socket: str = ""
-
-
 class ProxyOfSocket(ReverseProxy):
     """A proxy for a server that is reached through a Unix socket."""
 
@@ -40,7 +34,7 @@ class ProxyOfSocket(ReverseProxy):
         deployment = replace(
             EXAMPLE,
             settings=options,
-            server=WithSocket(unix_socket=str(self._socket)),
+            server=ServerSettings(unix_socket=str(self._socket)),
             certificate=str(certificate),
             key=str(authority.key),
             http_port=self.http_port,

@@ -177,7 +177,6 @@ def _apache_around(proxy: ReverseProxy, modules: Sequence[str]) -> str:
         f"{loaded}{user}ServerName localhost\nServerRoot {proxy.folder}\n"
         f"DefaultRuntimeDir {proxy.folder}\nPidFile {proxy.folder / 'pid'}\n"
         f"ErrorLog {proxy.folder / 'error.log'}\nMutex posixsem\n"
-        f"Listen {proxy.port}\nListen {proxy.http_port}\n"
         f"IncludeOptional {proxy.written}\n"
     )
 
