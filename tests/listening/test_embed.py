@@ -19,7 +19,7 @@ from syncserver.settings import SettingsError
 from tests.control.operator import clean_environment, wait_until
 from tests.listening.installed import ask_plainly
 from tests.support.accounts import Account
-from tests.support.certificates import Certificate
+from tests.support.authority import Certificate
 from tests.support.device import FULL_UPLOAD, NO_CHANGES, Device
 from tests.support.faults_client import start_syncing
 from tests.support.faults_gate import Gate
@@ -84,7 +84,7 @@ def test_a_certain_port_is_taken_if_it_is_free(start: Start) -> None:
 
 
 def test_tls_and_lists_are_options_like_all_others(start: Start, authority: Any) -> None:
-    certificate: Certificate = authority.issue("embedded", "localhost")
+    certificate: Certificate = authority.issue("localhost")
     _, address = start(
         tls_certificate=certificate.certificate,
         tls_key=certificate.key,

@@ -6,7 +6,7 @@ import pytest
 from anki.errors import NetworkError
 
 from tests.listening.installed import Installed, ask_plainly
-from tests.support.certificates import Certificate
+from tests.support.authority import Certificate
 from tests.support.device import Device
 from tests.support.faults_connection import HandMadeRequest
 from tests.support.processes import free_port

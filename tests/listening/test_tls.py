@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed448, rsa
 
 from tests.control.operator import wait_until
 from tests.listening.installed import TIMEOUT, Installed, ask_plainly, shown_serial
-from tests.support.certificates import Authority, Certificate, signed_by_itself
+from tests.support.authority import Authority, Certificate, signed_by_itself
 from tests.support.device import FULL_UPLOAD, NO_CHANGES, Device
 from tests.support.raw_client import RawClient, compressed_pieces
 
@@ -40,7 +40,7 @@ def test_an_anki_client_that_trusts_the_authority_syncs(
 ) -> None:
     secure.must("start")
     account = secure.add("anna")
-    assert device.col._backend.set_custom_certificate(authority.file.read_text())
+    authority.trusted_by(device)
     device.login(secure.secure_url, account)
     device.add_note("through TLS", "back")
     assert device.sync() == FULL_UPLOAD
@@ -98,11 +98,11 @@ def rubbish(option: str) -> Callable[[Installed, Authority], None]:
 
 
 def key_of_another(installed: Installed, authority: Authority) -> None:
-    installed.set(tls_key=authority.issue("another", "localhost").key)
+    installed.set(tls_key=authority.issue("localhost").key)
 
 
 def key_in_place_of_the_certificate(installed: Installed, authority: Authority) -> None:
-    installed.set(tls_certificate=authority.issue("another", "localhost").key)
+    installed.set(tls_certificate=authority.issue("localhost").key)
 
 
 def key_with_a_password(installed: Installed, _authority: Authority) -> None:
@@ -154,11 +154,11 @@ def test_comments_beside_the_certificates_may_be_in_any_alphabet(
     installed: Installed, authority: Authority, certificate: Certificate
 ) -> None:
     chain, trusted = installed.folder / "chain.pem", installed.folder / "trusted.pem"
-    for commented, plain in ((chain, certificate.certificate), (trusted, authority.file)):
+    for commented, plain in ((chain, certificate.certificate), (trusted, authority.root_file)):
         commented.write_text(f"# 证书, сертификат\n{plain.read_text()}", encoding="utf-8")
     installed.set(tls_certificate=chain, tls_key=certificate.key, tls_client_ca=trusted)
     installed.must("start")
-    shown = authority.issue("laptop", "laptop")
+    shown = authority.issue("laptop")
     assert installed.get(authority.trusting(shown)).status == 200
 
 
@@ -197,7 +197,7 @@ class SlowRequest:
 @pytest.fixture
 def renewed(authority: Authority, installed: Installed) -> tuple[Certificate, Certificate]:
     """The certificate of a running server, and the one that will take its place."""
-    present, next_one = (authority.issue(f"renewed{number}", "localhost") for number in (1, 2))
+    present, next_one = (authority.issue("localhost") for _ in range(2))
     installed.set(tls_certificate=present.certificate, tls_key=present.key)
     installed.must("start")
     return present, next_one
