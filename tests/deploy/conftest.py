@@ -7,7 +7,6 @@ import pytest
 
 from tests.support.accounts import Account
 from tests.support.authority import Authority
-from tests.support.debian_python import debian_environment, open_folder
 from tests.support.device import Device
 from tests.support.our_server import OurServer
 from tests.support.reverse_proxies import ReverseProxy
@@ -22,13 +21,6 @@ StartProxy = Callable[[str, str], ReverseProxy]
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority") / "files")
-
-
-@pytest.fixture(scope="session")
-def debian_python() -> Iterator[Path]:
-    """Debian's Python in an environment with our packages, which every user may enter."""
-    with open_folder("debian-python") as folder:
-        yield debian_environment(folder)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from syncserver.control.installation import open_accounts, open_installation
 from tests.support.accounts import Account
 from tests.support.authority import Authority
 from tests.support.contents import contents
-from tests.support.debian_python import open_folder
+from tests.support.debian_python import debian_environment, open_folder
 from tests.support.device import FULL_UPLOAD, NO_CHANGES, Device
 from tests.support.media_device import media_of, refer_to_media, sync_media, write_media
 from tests.support.our_server import REPOSITORY
@@ -32,8 +32,10 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def python(debian_python: Path) -> str:
-    return str(debian_python)
+def python() -> Iterator[str]:
+    """Debian's Python, for which mod_wsgi was built, in an environment with our packages."""
+    with open_folder("debian-python") as folder:
+        yield str(debian_environment(folder))
 
 
 @pytest.fixture(scope="module")
