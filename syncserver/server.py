@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -193,6 +194,21 @@ class _Supervisor(MPServer):
     def _drop_shared_socket(self) -> None:
         # From now on connections are refused: before the worker is told to end.
         self._sockets.close()
+
+    def _stop_workers(self) -> None:
+        """Tell the worker to end, and kill it if it does not.
+
+        Granian's own asks a thread that may not have noticed yet that the worker has ended, and
+        then says that it had to be killed.
+        """
+        workers: list[Any] = self.wrks  # their methods have no annotations
+        for worker in workers:
+            worker.terminate()
+            if not wait([worker.inner.sentinel], self.workers_kill_timeout):
+                log.warning(GRANIAN_MESSAGE, text="the worker did not end in time and is killed")
+                worker.kill()
+            worker.join()
+        workers.clear()
 
 
 def _supervise(worker: Worker) -> None:

@@ -38,8 +38,9 @@ from syncserver.services import prepare_data_root, services_for
 
 # A small computer needs half of it to import everything.
 START_TIMEOUT: Final = 60.0
-# What the server may need to close its collections after the requests in progress have ended.
-CLOSING_TIMEOUT: Final = 15.0
+# What the server may need to end after the requests in progress have: it gives itself some seconds
+# to close the collections, and a small computer takes some for the rest.
+CLOSING_TIMEOUT: Final = 25.0
 POLL_INTERVAL: Final = 0.05
 LOG_LINES_SHOWN: Final = 20
 

@@ -93,6 +93,15 @@ def test_collections_are_closed_though_a_request_never_ends(
     del login
 
 
+def test_a_worker_that_does_nothing_any_more_is_killed(operator: Operator) -> None:
+    text = operator.config.read_text()
+    operator.config.write_text(text.replace("[server:main]", "[server:main]\nstop_timeout = 1"))
+    operator.must("start")
+    os.kill(operator.worker_pid(), signal.SIGSTOP)
+    operator.must("stop")
+    assert "the worker did not end in time" in operator.log
+
+
 def test_a_killed_supervisor_takes_its_worker_along(operator: Operator) -> None:
     operator.must("start")
     os.kill(operator.server_pid(), signal.SIGKILL)
