@@ -38,7 +38,9 @@ def plain_port(running: Installed) -> int:
 
 
 @pytest.mark.parametrize("verb", ["GET", "HEAD"])
-@pytest.mark.parametrize("path", ["/", "/api/v1/?a=b&c=%C3%A4", "/a%20b//c", "/?next=//evil.test"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v1/?a=b&c=%C3%A4", "/a%20b//c", "/50%25%3F", "/?next=//evil.test"]
+)
 def test_a_browser_is_sent_to_the_same_path_by_https(
     running: Installed, plain_port: int, verb: str, path: str
 ) -> None:

@@ -239,6 +239,20 @@ def test_files_that_do_not_fit_each_other_leave_the_old_certificate_in_use(
     wait_until(lambda: shown_serial(installed.port, authority) != before)
 
 
+def test_a_worker_that_is_replaced_meanwhile_waits_for_files_that_can_be_used(
+    installed: Installed, authority: Authority, renewed: tuple[Certificate, Certificate]
+) -> None:
+    present, next_one = renewed
+    supervisor, worker = installed.server_pid(), installed.worker_pid()
+    present.certificate.write_text("half a certificate")
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: installed.log.count("server_started") == 2)
+    assert "tls_unusable" in installed.log
+    next_one.write_over(present)
+    assert installed.get(authority.trusting()).status == 200
+    assert installed.server_pid() == supervisor
+
+
 def test_a_kind_of_key_that_cannot_be_served_leaves_the_old_certificate_in_use(
     installed: Installed, authority: Authority, renewed: tuple[Certificate, Certificate]
 ) -> None:
