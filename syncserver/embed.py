@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from syncserver.collections import data_root_lock
 from syncserver.control.addresses import answers_health
 from syncserver.control.installation import Installation
+from syncserver.control.process import end_of_log, run_in_background
 from syncserver.control.program import main as run_command
 from syncserver.listening.sockets import UNIX_PREFIX
 from syncserver.server import address_file_of
@@ -70,14 +71,17 @@ def start_server(
     prepare_data_root(shared.options.data_root)
     _wait_for_killed_owner(shared.options.data_root, deadline)
     address_file_of(shared.options, server.options).unlink(missing_ok=True)
-    log_size = _size_of(installation.log_file)
-    process = _launch(installation, environment)
+    # It ends with this program, whose number it is told.
+    program = ("syncserver.embed", str(os.getpid()))
+    process, log_start = run_in_background(installation, *program, environment=environment)
     try:
         _wait_until_it_answers(installation, process, deadline)
-    except NotStarted:
-        process.terminate()
-        printed = installation.log_file.read_bytes()[log_size:].decode("utf-8", "replace")
-        raise NotStarted(printed.strip() or f"no answer within {timeout} seconds") from None
+    except BaseException as problem:
+        _end(process)
+        if not isinstance(problem, NotStarted):
+            raise
+        printed = end_of_log(installation, log_start)
+        raise NotStarted(printed or f"no answer within {timeout} seconds") from None
     return process, _real_address(installation)
 
 
@@ -113,28 +117,6 @@ def _is_alive(pid: int) -> bool:
     return os.path.exists(f"/proc/{pid}")
 
 
-def _size_of(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0
-
-
-def _launch(
-    installation: Installation, environment: Mapping[str, str]
-) -> "subprocess.Popen[bytes]":
-    log = os.open(installation.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        return subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "syncserver.embed", str(os.getpid())],
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            # Ctrl+C is for the program around it, which decides what becomes of this one.
-            start_new_session=True,
-        )
-    finally:
-        os.close(log)
-
-
 def _wait_until_it_answers(
     installation: Installation, process: "subprocess.Popen[bytes]", deadline: float
 ) -> None:
@@ -143,6 +125,16 @@ def _wait_until_it_answers(
         if process.poll() is not None or time.monotonic() > deadline:
             raise NotStarted
         time.sleep(POLL_SECONDS)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a server of which nobody will hear again; its worker ends by itself if need be."""
+    process.terminate()
+    try:
+        process.wait(DYING_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _real_address(installation: Installation) -> Address:

@@ -11,9 +11,11 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -32,13 +34,14 @@ from syncserver.listening.granian_listener import WsgiApp
 from syncserver.listening.sockets import CannotServe, Listening, listening
 from syncserver.listening.tls import tls_of
 from syncserver.listening.tls_trial import try_out
-from syncserver.listening.worker import Worker
+from syncserver.listening.worker import CLOSING_SECONDS, Worker
 from syncserver.services import prepare_data_root
 from syncserver.settings import (
     SERVER_SECTION,
     ServerSettings,
     Settings,
     SettingsError,
+    forget_variables,
     load_options,
 )
 
@@ -70,10 +73,12 @@ GRANIAN_LOGGING: Final[dict[str, Any]] = {
 def serve_paste(app: WsgiApp, global_conf: Mapping[str, str], **local_conf: str) -> None:
     """Serve `app` until SIGTERM or SIGINT; the server_runner of PasteDeploy.
 
-    Ends the process with a sentence and exit code 1 when the server cannot start.
+    Ends the process with a sentence when the server cannot start: with exit code 78 if that is for
+    its configuration, which no service manager's next try would mend, else with 1.
     """
     try:
         settings, options = _load(global_conf, local_conf)
+        forget_variables()
         configure_logging(settings.log_level, settings.log_format)
         if tls := tls_of(settings, options):
             try_out(tls)
@@ -83,7 +88,8 @@ def serve_paste(app: WsgiApp, global_conf: Mapping[str, str], **local_conf: str)
             with _told_addresses(worker):
                 _supervise(worker)
     except _REASONS as problem:
-        raise SystemExit(f"syncserver: {problem}") from None
+        sys.stderr.write(f"syncserver: {problem}\n")
+        raise SystemExit(os.EX_CONFIG if isinstance(problem, SettingsError) else 1) from None
 
 
 @contextmanager
@@ -176,7 +182,7 @@ class _Supervisor(MPServer):
             blocking_threads=1,  # the worker has its own; this only keeps Granian's advice away
             websockets=False,
             respawn_failed_workers=True,
-            workers_kill_timeout=worker.options.stop_timeout,
+            workers_kill_timeout=worker.options.stop_timeout + CLOSING_SECONDS,
             log_level=LogLevels.warning,
             log_dictconfig=GRANIAN_LOGGING,
         )
@@ -188,6 +194,21 @@ class _Supervisor(MPServer):
     def _drop_shared_socket(self) -> None:
         # From now on connections are refused: before the worker is told to end.
         self._sockets.close()
+
+    def _stop_workers(self) -> None:
+        """Tell the worker to end, and kill it if it does not.
+
+        Granian's own asks a thread that may not have noticed yet that the worker has ended, and
+        then says that it had to be killed.
+        """
+        workers: list[Any] = self.wrks  # their methods have no annotations
+        for worker in workers:
+            worker.terminate()
+            if not wait([worker.inner.sentinel], self.workers_kill_timeout):
+                log.warning(GRANIAN_MESSAGE, text="the worker did not end in time and is killed")
+                worker.kill()
+            worker.join()
+        workers.clear()
 
 
 def _supervise(worker: Worker) -> None:

@@ -5,6 +5,7 @@ Written by `ctl.py deploy-files apache-wsgi`. The log goes to Apache's error log
 
 import atexit
 from pathlib import Path
+from urllib.parse import quote
 
 from paste.deploy import loadapp
 
@@ -16,6 +17,6 @@ CONFIG = '/srv/syncserver/app/production.ini'
 
 settings = load_file(Path(CONFIG))[0].options
 configure_logging(settings.log_level, settings.log_format)
-application = loadapp(f"config:{CONFIG}")
+application = loadapp("config:" + quote(CONFIG))
 # Unfinished syncs are rolled back and collections closed when Apache ends the process.
 atexit.register(services_for(settings).close)

@@ -93,7 +93,7 @@ def _filled_in(kind: Kind, deployment: Deployment) -> list[tuple[DeployFile, str
 
 
 def _check_upstream(deployment: Deployment) -> None:
-    if getattr(deployment.server, "tls_certificate", None):
+    if deployment.server.tls_certificate:
         raise CommandFailed(
             "the server speaks TLS itself (tls_certificate): behind a proxy leave that to the proxy"
         )
@@ -122,6 +122,8 @@ def _owner(installation: Installation) -> str:
 def _warnings(kind: Kind, deployment: Deployment) -> Iterator[str]:
     if kind.is_proxy and not deployment.settings.public_url:
         yield f"public_url is empty: put your server's name in the place of {deployment.host}"
+    if kind.is_proxy and deployment.settings.public_url.startswith("http://"):
+        yield "public_url begins with http://, but the proxy is set up for https: correct public_url"
     if kind.starts_server and deployment.user == "root":
         yield "the server would run as root: give it a user of its own, or name one with --user"
     if kind.starts_server and not deployment.settings.data_root.exists():

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -37,8 +38,9 @@ from syncserver.services import prepare_data_root, services_for
 
 # A small computer needs half of it to import everything.
 START_TIMEOUT: Final = 60.0
-# What the server may need to close its collections after the requests in progress have ended.
-CLOSING_TIMEOUT: Final = 15.0
+# What the server may need to end after the requests in progress have: it gives itself some seconds
+# to close the collections, and a small computer takes some for the rest.
+CLOSING_TIMEOUT: Final = 25.0
 POLL_INTERVAL: Final = 0.05
 LOG_LINES_SHOWN: Final = 20
 
@@ -117,29 +119,53 @@ def _start(installation: Installation) -> None:
     address_file_of(settings, server).unlink(missing_ok=True)
     with listening(settings, server):
         pass  # all of it can be had
-    command = [sys.executable, "-m", "syncserver.control", "debug"]
+    command = ("syncserver.control", "debug", "--config", str(installation.config))
+    process, log_start = run_in_background(installation, *command)
+    _wait_until_healthy(installation, process, log_start)
+    say(f"started as process {process.pid} at {installation.url}")
+
+
+def run_in_background(
+    installation: Installation, *module: str, environment: Mapping[str, str] | None = None
+) -> "tuple[subprocess.Popen[bytes], int]":
+    """Run a module of ours, with arguments, apart from this terminal; what it prints is its log.
+
+    Returns the process, and the place in the log file where that begins.
+    """
     log = os.open(installation.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        log_size = os.fstat(log).st_size
+        log_start = os.fstat(log).st_size
         process = subprocess.Popen(  # noqa: S603 - our own program
-            [*command, "--config", str(installation.config)],
+            [sys.executable, "-m", *module],
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # Ctrl+C is not for it.
             start_new_session=True,
         )
     finally:
         os.close(log)
-    _wait_until_healthy(installation, process, log_size)
-    say(f"started as process {process.pid} at {installation.url}")
+    return process, log_start
+
+
+def end_of_log(installation: Installation, start: int) -> str:
+    """Return the last lines of what the log holds from `start` on."""
+    with installation.log_file.open("rb") as log:
+        log.seek(start)
+        lines = log.read().decode("utf-8", "replace").rstrip().splitlines()
+    return "\n".join(lines[-LOG_LINES_SHOWN:])
 
 
 def _wait_until_healthy(
-    installation: Installation, process: "subprocess.Popen[bytes]", log_size: int
+    installation: Installation, process: "subprocess.Popen[bytes]", log_start: int
 ) -> None:
     deadline = time.monotonic() + START_TIMEOUT
+    exit_code = FAILED
     while not _answers(installation):
         if process.poll() is not None:
+            if process.returncode == WRONG_CONFIGURATION:
+                exit_code = WRONG_CONFIGURATION
             problem = f"it ended with exit code {process.returncode}"
         elif time.monotonic() > deadline:
             process.terminate()
@@ -147,8 +173,9 @@ def _wait_until_healthy(
         else:
             time.sleep(POLL_INTERVAL)
             continue
-        note(_end_of_log(installation, log_size))
-        raise CommandFailed(f"the server did not start: {problem}; see {installation.log_file}")
+        note(end_of_log(installation, log_start))
+        text = f"the server did not start: {problem}; see {installation.log_file}"
+        raise CommandFailed(text, exit_code)
 
 
 def _answers(installation: Installation) -> bool:
@@ -195,13 +222,6 @@ def _written_pid(installation: Installation) -> int | None:
         return int(installation.pid_file.read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None
-
-
-def _end_of_log(installation: Installation, start: int) -> str:
-    with installation.log_file.open("rb") as log:
-        log.seek(start)
-        lines = log.read().decode("utf-8", "replace").rstrip().splitlines()
-    return "\n".join(lines[-LOG_LINES_SHOWN:])
 
 
 def _document(installation: Installation, pid: int | None, *, answering: bool) -> dict[str, Any]:

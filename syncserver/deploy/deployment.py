@@ -14,7 +14,7 @@ EXAMPLE_HOST: Final = "anki.example.org"
 HTTPS_PORT: Final = 443
 HTTP_PORT: Final = 80
 # A server that listens everywhere is called here by a proxy on the same machine.
-LOOPBACK: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound
+LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound
 # Validating a large upload on a small computer takes minutes; no proxy should give up before.
 CHECKING_SECONDS: Final = 280
 # The same reserve that `ctl.py stop` has for closing the collections, and some for the rest.
@@ -72,13 +72,14 @@ class Deployment:
     @property
     def unix_socket(self) -> str:
         """The socket that the server listens on in the place of a port, if there is one."""
-        path = str(getattr(self.server, "unix_socket", "") or "")
+        path = self.server.unix_socket
         return str(self.settings.data_root / path) if path else ""
 
     @property
     def authority(self) -> str:
         """The address and port under which a proxy on this machine reaches the server."""
-        host = LOOPBACK.get(self.server.host, self.server.host)
+        called = [LOOPBACK.get(host, host) for host in self.server.hosts] or ["127.0.0.1"]
+        host = next((one for one in called if one in LOOPBACK.values()), called[0])
         return f"[{host}]:{self.server.port}" if ":" in host else f"{host}:{self.server.port}"
 
     @property
@@ -133,13 +134,19 @@ class Deployment:
     @property
     def needs_low_port(self) -> bool:
         """Tell whether the server listens on a port that only root may take."""
-        return not self.unix_socket and 0 < self.server.port < PRIVILEGED_PORTS
+        ports = (self.server.port, self.server.redirect_port) if self.server.hosts else ()
+        return any(0 < port < PRIVILEGED_PORTS for port in ports)
 
     @property
     def needs_homes(self) -> bool:
         """Tell whether something that the server reads or writes lies in a person's home."""
         homes = (Path("/home"), Path("/root"), Path("/run/user"))
-        needed = (self.folder, self.settings.data_root, self.base_prefix, Path(self.command[0]))
+        read = (self.server.tls_certificate, self.server.tls_key, self.server.tls_client_ca)
+        needed = (
+            *(self.folder, self.python_prefix, self.base_prefix, Path(self.command[0])),
+            *(self.settings.data_root / name for name in read),
+            *self.written_folders,
+        )
         return any(path.is_relative_to(home) for path in needed for home in homes)
 
     @property
@@ -159,8 +166,10 @@ class Deployment:
         root = self.settings.data_root
         # systemd makes the runtime folder, and lets the server write to it, by itself.
         socket = "" if self.runtime_folder else self.unix_socket
-        named = (self.server.pid_file, self.server.log_file, socket)
-        folders = {(root / name).parent for name in named if name}
+        server = self.server
+        named = (server.pid_file, server.address_file, server.log_file, socket)
+        files = (self.settings.audit_path, *(root / name for name in named if name))
+        folders = {file.parent for file in files}
         return (root, *sorted(one for one in folders if not one.is_relative_to(root)))
 
 

@@ -3,7 +3,12 @@
 import re
 from typing import Final
 
-from syncserver.deploy.deployment import HTTPS_PORT, LOW_PORT_CAPABILITY, Deployment
+from syncserver.deploy.deployment import (
+    HTTP_PORT,
+    HTTPS_PORT,
+    LOW_PORT_CAPABILITY,
+    Deployment,
+)
 
 PLAIN_WORD: Final = re.compile(r"[\w./:@%+,=-]+")
 # In a host or a path these mean the same to every program; anything else would need quoting of a
@@ -87,7 +92,10 @@ def _apache(deployment: Deployment) -> dict[str, str]:
     base = f"unix:{socket}|http://localhost/" if socket else f"http://{deployment.authority}/"
     redirect = f"RedirectMatch permanent ^{re.escape(prefix)}$ {prefix}/" if prefix else ""
     header = f"set X-Forwarded-Prefix {prefix}" if prefix else "unset X-Forwarded-Prefix"
+    # On the usual ports Apache listens already.
+    listened = {deployment.http_port, deployment.https_port} - {HTTP_PORT, HTTPS_PORT}
     return {
+        "apache_listen": "\n".join(f"Listen {port}" for port in sorted(listened)),
         "apache_upstream": _word(base),
         "apache_redirect": redirect,
         "apache_prefix_header": f"RequestHeader {header}",
@@ -155,9 +163,12 @@ def _supervisor(deployment: Deployment) -> dict[str, str]:
 
 def _fail2ban(deployment: Deployment) -> dict[str, str]:
     networks = ["127.0.0.0/8", "::1", *map(str, deployment.settings.trusted_proxies)]
+    server = deployment.server
+    ports = {deployment.http_port, deployment.https_port, server.port, server.redirect_port}
+    unusual = sorted(ports - {0, HTTP_PORT, HTTPS_PORT})
     return {
         "fail2ban_ignored": " ".join(dict.fromkeys(networks)),
-        "fail2ban_ports": f"http,https,{deployment.server.port}",
+        "fail2ban_ports": ",".join(["http", "https", *map(str, unusual)]),
         "fail2ban_failures": str(deployment.settings.login_failures_per_account),
     }
 

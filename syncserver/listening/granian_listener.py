@@ -7,6 +7,7 @@ Tried with Granian 2.8; pyproject.toml lets no other one in, and tests/listening
 """
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -15,7 +16,7 @@ from granian import _granian
 from granian._futures import _new_cbscheduler
 from granian._loops import loops
 from granian.constants import HTTPModes, SSLProtocols
-from granian.wsgi import _callback_wrapper
+from granian.wsgi import Response, ResponseIterWrap
 
 from syncserver.listening.sockets import BACKLOG, is_unix
 from syncserver.listening.tls import Tls
@@ -25,6 +26,8 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # Their annotations are not those of the compiled code.
 _compiled: Final[Any] = _granian
 _new_scheduler: Final[Any] = _new_cbscheduler
+_head_of_answer: Final[Any] = Response
+_parts_of_answer: Final[Any] = ResponseIterWrap
 # The event loop of the process; WSGI does not use it, but Granian asks for one.
 _loop: Final[list[Any]] = []
 # Threads that only move bytes; each waits for a body or for a client that reads slowly.
@@ -63,7 +66,7 @@ class GranianListener:
         )
         serve = worker.serve_mtr_uds if is_unix(shared) else worker.serve_mtr
         loop = _event_loop()
-        scheduler = _new_scheduler(loop, _callback_wrapper(app, {}), impl_asyncio=True)
+        scheduler = _new_scheduler(loop, _answering(app), impl_asyncio=True)
         serve(scheduler, loop, self._signal)
 
     def stop(self) -> None:
@@ -91,6 +94,36 @@ def _tls_arguments(tls: Tls | None) -> dict[str, Any]:
         "ssl_ca": str(tls.client_ca) if tls.client_ca else None,
         "ssl_client_verify": tls.client_ca is not None and tls.client_required,
     }
+
+
+def _answering(app: WsgiApp) -> Callable[[Any, dict[str, Any]], int]:
+    """Return what Granian calls with each request.
+
+    Its own adds every variable of the process's environment to every request: passwords would be
+    one careless log line away, and a variable HTTP_X_FORWARDED_FOR would be a header of everybody.
+    """
+    same_for_all: dict[str, Any] = {
+        "SCRIPT_NAME": "",
+        "wsgi.errors": sys.stderr,
+        # Granian undoes the chunks and ends the input (wsgi/request_body.py).
+        "wsgi.input_terminated": True,
+        "wsgi.multiprocess": False,
+        "wsgi.multithread": True,
+        "wsgi.run_once": False,
+        "wsgi.version": (1, 0),
+    }
+
+    def answer(connection: Any, of_request: dict[str, Any]) -> int:
+        head = _head_of_answer()
+        body = app(same_for_all | of_request, head)
+        if isinstance(body, list):
+            connection.response_bytes(head.status, head.headers, b"".join(body))
+        else:
+            connection.response_iter(head.status, head.headers, _parts_of_answer(body))
+        status: int = head.status
+        return status
+
+    return answer
 
 
 def _event_loop() -> Any:

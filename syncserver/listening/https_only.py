@@ -16,9 +16,10 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 REDIRECTED_VERBS: Final = ("GET", "HEAD")
 HOST: Final = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
-# What may stand in a path or a query as it is; anything else is quoted.
-PLAIN_IN_PATH: Final = "/~!$&'()*+,;=:@%"
-PLAIN_IN_QUERY: Final = f"{PLAIN_IN_PATH}?"
+# What may stand in a path or a query as it is; anything else is quoted. A path has lost its '%' to
+# the server, a query is as it was sent.
+PLAIN_IN_PATH: Final = "/~!$&'()*+,;=:@"
+PLAIN_IN_QUERY: Final = f"{PLAIN_IN_PATH}?%"
 # As the standard asks for when a request is refused because of its protocol.
 UPGRADE: Final = [("Upgrade", "TLS/1.2, HTTP/1.1"), ("Connection", "Upgrade")]
 

@@ -119,6 +119,8 @@ def _tcp_socket(host: str, port: int, *, with_ipv4: bool) -> socket.socket:
         except OSError:
             opened.close()
             raise
+    except UnicodeError:  # what getaddrinfo says of "a..b"
+        raise CannotServe(f"cannot listen on {host}: that is no host name") from None
     except OSError as problem:
         if problem.errno == errno.EADDRINUSE:
             raise CannotServe(f"port {port} of {host} is in use by another program") from None

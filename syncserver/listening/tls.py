@@ -67,6 +67,8 @@ def check(tls: Tls) -> None:
         context.load_cert_chain(tls.certificate, tls.key, ask_for_password)
     except ssl.SSLError as problem:
         raise SettingsError(_explain(tls, problem.reason or "")) from None
+    except OSError as problem:  # a renewal replaces them at this moment
+        raise SettingsError(f"tls_certificate: {tls.certificate}: {problem.strerror}") from None
     if tls.client_ca is not None:
         _check_certificates("tls_client_ca", tls.client_ca)
 
@@ -98,7 +100,8 @@ def _check_certificates(option: str, file: Path) -> None:
 
 def _read(option: str, file: Path) -> str:
     try:
-        return file.read_text(encoding="ascii", errors="replace")
+        # Between the certificates there may be comments in any alphabet.
+        return file.read_text(encoding="ascii", errors="ignore")
     except OSError as problem:
         raise SettingsError(f"{option}: {file}: {problem.strerror}") from None
 

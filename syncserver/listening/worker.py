@@ -26,6 +26,9 @@ from syncserver.settings import ServerSettings, Settings, SettingsError
 
 # How often the certificate's files are looked at.
 RENEWAL_SECONDS: Final = 5.0
+# What the worker may need, after the requests in progress have ended or got their time, to roll back
+# and close what is open.
+CLOSING_SECONDS: Final = 12
 # The plain port only sends people away.
 REDIRECTING_THREADS: Final = 8
 
@@ -75,8 +78,9 @@ class Worker:
         listeners = [*steady, *renewed.listeners]
         for one in listeners:
             one.stop()
+        deadline = time.monotonic() + self.options.stop_timeout
         for one in listeners:
-            one.wait(self.options.stop_timeout)
+            one.wait(max(0.0, deadline - time.monotonic()))
 
     def _plain_listeners(self) -> list[GranianListener]:
         redirect = redirecting_app(self.settings.public_url, self.sockets.port)
@@ -113,7 +117,7 @@ class Worker:
             return
         supervisor.join()
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(self.options.stop_timeout)
+        time.sleep(self.options.stop_timeout + CLOSING_SECONDS)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -124,7 +128,10 @@ class _Renewed:
         self._tls = tls
         self._start = start
         self._state = tls.state() if tls else None
-        self.listeners = start()
+        # A worker may have come in the place of one that died, in the middle of a renewal: then the
+        # files that can be used are waited for. All but their kind was seen at the server's start.
+        can_start = tls is None or _passes(tls, check)
+        self.listeners = start() if can_start else []
 
     def look(self) -> None:
         """Use the certificate that is on disk now, if it is another one and can be used."""
@@ -132,15 +139,22 @@ class _Renewed:
             return
         # Whatever comes of it: the same files are not tried twice.
         self._state = state
-        try:
-            check(self._tls)
-            try_out(self._tls)
-        except SettingsError as problem:
-            # Most often the other of two files has not been written yet.
-            log.warning(TLS_UNUSABLE, problem=str(problem))
+        if not _passes(self._tls, check, try_out):
             return
         log.info(TLS_RENEWED, certificate=str(self._tls.certificate))
         successors = self._start()
         for one in self.listeners:
             one.stop()
         self.listeners = [*successors, *(one for one in self.listeners if not one.has_ended)]
+
+
+def _passes(tls: Tls, *trials: Callable[[Tls], None]) -> bool:
+    """Tell whether the files can be used, and log why if not."""
+    try:
+        for trial in trials:
+            trial(tls)
+    except SettingsError as problem:
+        # Most often the other of two files has not been written yet.
+        log.warning(TLS_UNUSABLE, problem=str(problem))
+        return False
+    return True

@@ -10,6 +10,7 @@ from syncserver.settings.loading import (
     ENVIRONMENT_PREFIX,
     SERVER_SECTION,
     Loaded,
+    forget_variables,
     load_file,
     load_options,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SettingsError",
+    "forget_variables",
     "load_file",
     "load_options",
 ]

@@ -2,7 +2,7 @@
 
 import configparser
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
@@ -62,7 +62,7 @@ def load_file(
 ) -> tuple[Loaded[Settings], Loaded[ServerSettings]]:
     """Read [DEFAULT] and [server:main] of an ini file, as the control script needs them.
 
-    Raises SettingsError when the file is missing, cannot be parsed or holds a wrong option.
+    Raises SettingsError when the file is missing, cannot be read or parsed, or holds a wrong option.
     """
     if not config.is_file():
         raise SettingsError(f"{config}: there is no such configuration file")
@@ -71,6 +71,8 @@ def load_file(
         loader.update_defaults({"here": str(config.absolute().parent)}, overwrite=False)
         shared_values = dict(loader.parser.defaults())
         all_server_values = dict(loader.parser.items(SERVER_SECTION))
+    except OSError as problem:
+        raise SettingsError(f"{config}: {problem.strerror}") from None
     except (configparser.Error, UnicodeDecodeError) as problem:
         raise SettingsError(f"{config}: {' '.join(str(problem).split())}") from None
     file = str(config)
@@ -80,6 +82,16 @@ def load_file(
         ServerSettings, SERVER_SECTION, server_values, file=file, environment=environment
     )
     return shared, server
+
+
+def forget_variables(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Take the values of options, passwords among them, out of the environment: all are loaded.
+
+    Else every program that this process starts would be handed them, and whatever shows an
+    environment would show them.
+    """
+    for option in (*Settings.model_fields, *ServerSettings.model_fields):
+        environment.pop(ENVIRONMENT_PREFIX + option.upper(), None)
 
 
 def _own_server_options(section: Mapping[str, str], inherited: Mapping[str, str]) -> dict[str, str]:
@@ -101,6 +113,8 @@ def _environment_value(option: str, environment: Mapping[str, str]) -> tuple[str
             return Path(path).read_text(encoding="utf-8").strip(), f"{name}_FILE={path}"
         except OSError as problem:
             raise SettingsError(f"{name}_FILE={path}: {problem.strerror}") from None
+        except UnicodeDecodeError:
+            raise SettingsError(f"{name}_FILE={path}: is not UTF-8") from None
     if name in environment:
         return environment[name], name
     return None

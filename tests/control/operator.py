@@ -103,12 +103,12 @@ class Operator:
         assert result.exit_code == 0, result
         return result
 
-    def debug(self) -> "subprocess.Popen[str]":
+    def debug(self, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
         """Start the server in the foreground of nobody's terminal; return when it answers."""
         process = subprocess.Popen(
             [sys.executable, str(CTL), "debug"],
             cwd=self.folder,
-            env=clean_environment({}),
+            env=clean_environment(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -77,7 +77,7 @@ def test_a_database_that_cannot_be_used_is_explained(
     assert named in refused.errors
     assert len(refused.errors.splitlines()) == 1
     refused = operator.ctl("start", environment=environment)
-    assert refused.exit_code == FAILED
+    assert refused.exit_code == exit_code
     assert named in refused.errors
 
 

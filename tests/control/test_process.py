@@ -40,6 +40,7 @@ def test_stop_returns_when_the_server_is_gone(operator: Operator) -> None:
     assert not answers_health(operator.port)
     assert not operator.pid_file.exists()
     assert "server_stopped" in operator.log
+    assert "granian_message" not in operator.log
 
 
 def test_stopping_a_stopped_server_changes_nothing(operator: Operator) -> None:

@@ -5,6 +5,8 @@ import json
 import os
 import signal
 
+import pytest
+
 from syncserver.collections import data_root_lock
 from tests.control.operator import META, Operator, wait_until
 from tests.support.accounts import Account
@@ -72,6 +74,32 @@ def test_a_request_that_never_ends_holds_the_stop_up_for_stop_timeout_only(
     operator.must("stop")
     assert operator.is_stopped()
     del login
+
+
+@pytest.mark.parametrize("signalled", [signal.SIGTERM, signal.SIGKILL])
+def test_collections_are_closed_though_a_request_never_ends(
+    operator: Operator, signalled: signal.Signals
+) -> None:
+    text = operator.config.read_text()
+    operator.config.write_text(text.replace("[server:main]", "[server:main]\nstop_timeout = 1"))
+    login = _login_in_progress(operator)
+    client = operator.client(operator.add("anna"))
+    assert client.call("meta", META).status == 200
+    [collection] = (operator.data_root / "users").glob("anna*/collection.anki2")
+    assert collection.with_name("collection.anki2-wal").exists()
+    os.kill(operator.server_pid(), signalled)
+    wait_until(operator.is_stopped)
+    assert not collection.with_name("collection.anki2-wal").exists()
+    del login
+
+
+def test_a_worker_that_does_nothing_any_more_is_killed(operator: Operator) -> None:
+    text = operator.config.read_text()
+    operator.config.write_text(text.replace("[server:main]", "[server:main]\nstop_timeout = 1"))
+    operator.must("start")
+    os.kill(operator.worker_pid(), signal.SIGSTOP)
+    operator.must("stop")
+    assert "the worker did not end in time" in operator.log
 
 
 def test_a_killed_supervisor_takes_its_worker_along(operator: Operator) -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.accounts import Account
-from tests.support.debian_python import debian_environment, open_folder
+from tests.support.authority import Authority
 from tests.support.device import Device
 from tests.support.our_server import OurServer
-from tests.support.own_authority import OwnAuthority, trust
 from tests.support.reverse_proxies import ReverseProxy
 
 PROXIES = ("nginx", "apache", "caddy", "haproxy")
@@ -20,15 +19,8 @@ StartProxy = Callable[[str, str], ReverseProxy]
 
 
 @pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> OwnAuthority:
-    return OwnAuthority(tmp_path_factory.mktemp("authority") / "files")
-
-
-@pytest.fixture(scope="session")
-def debian_python() -> Iterator[Path]:
-    """Debian's Python in an environment with our packages, which every user may enter."""
-    with open_folder("debian-python") as folder:
-        yield debian_environment(folder)
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority") / "files")
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +33,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurServer]:
 
 @pytest.fixture(scope="session")
 def start_proxy(
-    served: OurServer, authority: OwnAuthority, tmp_path_factory: pytest.TempPathFactory
+    served: OurServer, authority: Authority, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StartProxy]:
     """Start a proxy of that kind for a path, once; it runs until all tests are done."""
     running: dict[tuple[str, str], ReverseProxy] = {}
@@ -70,13 +62,13 @@ def account(served: OurServer) -> Account:
 
 @pytest.fixture
 def login(
-    proxy: ReverseProxy, account: Account, authority: OwnAuthority, tmp_path: Path
+    proxy: ReverseProxy, account: Account, authority: Authority, tmp_path: Path
 ) -> Iterator[Login]:
     """Make a device on which somebody just logged in through the proxy."""
     devices: list[Device] = []
 
     def make(name: str) -> Device:
-        devices.append(trust(Device(tmp_path / name), authority.root).login(proxy.url, account))
+        devices.append(authority.trusted_by(Device(tmp_path / name)).login(proxy.url, account))
         return devices[-1]
 
     yield make

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,6 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
+import syncserver
 from syncserver.control.process import CLOSING_TIMEOUT
 from syncserver.deploy.catalogue import KINDS
 from syncserver.settings import ServerSettings, Settings
@@ -132,10 +134,14 @@ def test_the_compose_file_builds_this_and_gives_the_server_time_to_stop() -> Non
 
 
 class Container:
-    """What the image would run, as its user, where nothing but the data can be written."""
+    """What the image would run, as its user, where nothing but the data can be written.
 
-    def __init__(self, folder: Path, python: Path, instructions: list[Instruction]) -> None:
-        self.data, self._python = folder / "data", python
+    The Python that runs the tests, its packages and the server are seen in places that this user
+    may enter, whoever's home they lie in.
+    """
+
+    def __init__(self, folder: Path, instructions: list[Instruction]) -> None:
+        self.data = folder / "data"
         self.port = free_port()
         user = int(last(instructions, "USER"))
         self.data.mkdir(mode=0o700)
@@ -144,15 +150,31 @@ class Container:
         shutil.copy(REPOSITORY / "example.ini", config)
         self._environment = {
             **variables(instructions),
-            "PATH": f"{python.parent}:/usr/bin:/bin",
+            "PATH": f"{folder / 'bin'}:/usr/bin:/bin",
+            "PYTHONPATH": f"{folder / 'source'}:{folder / 'packages'}",
+            "LD_LIBRARY_PATH": f"{folder / 'python' / 'lib'}",
             "SYNCSERVER_CONFIG": str(config),
             "SYNCSERVER_DATA_ROOT": str(self.data),
             "SYNCSERVER_PORT": str(self.port),
             "SYNCSERVER_HOST": "127.0.0.1",
         }
+        (folder / "bin").mkdir()
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        (folder / "bin" / "python").symlink_to(folder / "python" / "bin" / version)
+        seen = {
+            folder / "python": sys.base_prefix,
+            folder / "packages": sysconfig.get_path("purelib"),
+            folder / "source" / "syncserver": Path(syncserver.__file__).parent,
+        }
+        for place in seen:
+            place.mkdir(parents=True)
+        shown = "".join(
+            f"mount --bind {real} {place} && mount -o remount,bind,ro {place} && "
+            for place, real in seen.items()
+        )
         prepared = (
-            f"mount --bind {self.data} {self.data} && mount -o remount,bind,ro / && cd {self.data} "
-            f"&& exec setpriv --reuid {user} --regid {user} --clear-groups --no-new-privs "
+            f"{shown}mount --bind {self.data} {self.data} && mount -o remount,bind,ro / "
+            f"&& cd {self.data} && exec setpriv --reuid {user} --regid {user} --clear-groups --no-new-privs "
             '--bounding-set=-all -- "$@"'
         )
         self._inside = [
@@ -183,15 +205,15 @@ class Container:
         return process.returncode, output
 
     def control(self, *arguments: str, stdin: str = "") -> tuple[int, str]:
-        return self.run(str(self._python), "-m", "syncserver.control", *arguments, stdin=stdin)
+        return self.run("python", "-m", "syncserver.control", *arguments, stdin=stdin)
 
 
 @pytest.fixture
-def container(debian_python: Path, instructions: list[Instruction]) -> Iterator[Container]:
+def container(instructions: list[Instruction]) -> Iterator[Container]:
     if os.geteuid() != 0:
         pytest.skip("only root may make a file system read-only for one process")
     with open_folder("container") as folder:
-        yield Container(folder, debian_python, instructions)
+        yield Container(folder, instructions)
 
 
 def test_the_images_command_serves_on_a_read_only_file_system_without_any_right(
@@ -202,7 +224,7 @@ def test_the_images_command_serves_on_a_read_only_file_system_without_any_right(
     # The console script of the package is this module.
     assert json.loads(last(instructions, "ENTRYPOINT")) == ["syncserver-ctl"]
     command = json.loads(last(instructions, "CMD"))
-    server = container.started(str(container._python), "-m", "syncserver.control", *command)
+    server = container.started("python", "-m", "syncserver.control", *command)
     try:
         wait_until(lambda: answers_health(container.port) or server.poll() is not None)
         assert server.poll() is None, server.communicate()[0]

@@ -13,9 +13,9 @@ import zstandard
 
 from tests.deploy.conftest import PROXIES, SUB_PATH, StartProxy
 from tests.support.accounts import Account
+from tests.support.authority import Authority
 from tests.support.device import Device
 from tests.support.our_server import OurServer
-from tests.support.own_authority import OwnAuthority
 from tests.support.reverse_proxies import ReverseProxy
 
 COLLECTION_BYTES = 30_000_000
@@ -35,9 +35,7 @@ def stored(served: OurServer, account: Account, tmp_path: Path) -> Account:
 
 
 @contextmanager
-def slow_download(
-    proxy: ReverseProxy, authority: OwnAuthority, key: str
-) -> Iterator[socket.socket]:
+def slow_download(proxy: ReverseProxy, authority: Authority, key: str) -> Iterator[socket.socket]:
     """Begin a download over a connection that takes in hardly anything."""
     plain = socket.socket()
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_WINDOW)
@@ -48,7 +46,7 @@ def slow_download(
         f"POST {proxy.path}sync/download HTTP/1.1\r\nHost: localhost\r\nanki-sync: {header}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    with closing(authority.trusted().wrap_socket(plain, server_hostname="localhost")) as secure:
+    with closing(authority.trusting().wrap_socket(plain, server_hostname="localhost")) as secure:
         secure.sendall(request.encode() + body)
         yield secure
 
@@ -62,7 +60,7 @@ def files_below(folder: Path) -> int:
 def test_a_slow_download_is_not_collected_by_the_proxy(
     kind: str,
     start_proxy: StartProxy,
-    authority: OwnAuthority,
+    authority: Authority,
     served: OurServer,
     stored: Account,
     tmp_path: Path,

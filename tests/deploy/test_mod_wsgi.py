@@ -13,12 +13,12 @@ from anki.errors import BackendError
 from syncserver.collections import data_root_lock
 from syncserver.control.installation import open_accounts, open_installation
 from tests.support.accounts import Account
+from tests.support.authority import Authority
 from tests.support.contents import contents
-from tests.support.debian_python import open_folder
+from tests.support.debian_python import debian_environment, open_folder
 from tests.support.device import FULL_UPLOAD, NO_CHANGES, Device
 from tests.support.media_device import media_of, refer_to_media, sync_media, write_media
 from tests.support.our_server import REPOSITORY
-from tests.support.own_authority import OwnAuthority, trust
 from tests.support.reverse_proxies import ReverseProxy, deploy_files
 
 APACHES_USER = "www-data"
@@ -32,8 +32,10 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def python(debian_python: Path) -> str:
-    return str(debian_python)
+def python() -> Iterator[str]:
+    """Debian's Python, for which mod_wsgi was built, in an environment with our packages."""
+    with open_folder("debian-python") as folder:
+        yield str(debian_environment(folder))
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +53,7 @@ def config(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def apache(
-    folder: Path, config: Path, python: str, authority: OwnAuthority
-) -> Iterator[ReverseProxy]:
+def apache(folder: Path, config: Path, python: str, authority: Authority) -> Iterator[ReverseProxy]:
     apache = ReverseProxy(
         "apache-wsgi", folder / "apache", config, authority, "/anki/", python=python
     )
@@ -71,18 +71,18 @@ def account(config: Path, apache: ReverseProxy) -> Account:
 
 @pytest.fixture
 def laptop(
-    apache: ReverseProxy, account: Account, authority: OwnAuthority, tmp_path: Path
+    apache: ReverseProxy, account: Account, authority: Authority, tmp_path: Path
 ) -> Iterator[Device]:
-    laptop = trust(Device(tmp_path / "laptop"), authority.root).login(apache.url, account)
+    laptop = authority.trusted_by(Device(tmp_path / "laptop")).login(apache.url, account)
     yield laptop
     laptop.close()
 
 
 @pytest.fixture
 def phone(
-    apache: ReverseProxy, account: Account, authority: OwnAuthority, tmp_path: Path
+    apache: ReverseProxy, account: Account, authority: Authority, tmp_path: Path
 ) -> Iterator[Device]:
-    phone = trust(Device(tmp_path / "phone"), authority.root).login(apache.url, account)
+    phone = authority.trusted_by(Device(tmp_path / "phone")).login(apache.url, account)
     yield phone
     phone.close()
 
@@ -121,7 +121,7 @@ def test_the_control_script_reaches_the_server_in_apache(
 
 
 def test_what_is_served_is_closed_when_apache_stops(
-    folder: Path, python: str, authority: OwnAuthority, tmp_path: Path
+    folder: Path, python: str, authority: Authority, tmp_path: Path
 ) -> None:
     data_root = folder / "other-data"
     data_root.mkdir()
@@ -136,7 +136,7 @@ def test_what_is_served_is_closed_when_apache_stops(
     try:
         with open_accounts(open_installation(config)) as accounts:
             accounts.users.add("anna", "secret")
-        device = trust(Device(tmp_path / "device"), authority.root)
+        device = authority.trusted_by(Device(tmp_path / "device"))
         device.login(apache.url, Account("anna", "secret")).upload()
         device.add_note("more", "")
         device.sync()

@@ -12,11 +12,11 @@ from anki.errors import BackendError
 
 from tests.deploy.conftest import PROXIES, Login, StartProxy
 from tests.support.accounts import Account
+from tests.support.authority import Authority
 from tests.support.contents import contents
 from tests.support.device import FULL_DOWNLOAD, FULL_UPLOAD, NO_CHANGES, Device
 from tests.support.media_device import media_of, refer_to_media, sync_media, write_media
 from tests.support.our_server import OurServer
-from tests.support.own_authority import OwnAuthority
 from tests.support.reverse_proxies import ReverseProxy
 
 MEGABYTE = 1_000_000
@@ -37,17 +37,17 @@ def add_megabytes(device: Device, megabytes: int) -> None:
     device.add_notes([(str(one), secrets.token_hex(MEGABYTE // 2)) for one in range(megabytes)])
 
 
-def connect(proxy: ReverseProxy, authority: OwnAuthority) -> http.client.HTTPSConnection:
+def connect(proxy: ReverseProxy, authority: Authority) -> http.client.HTTPSConnection:
     return http.client.HTTPSConnection(
         *("localhost", proxy.port),
         timeout=60,
-        context=authority.trusted(),
+        context=authority.trusting(),
         source_address=(CLIENT_ADDRESS, 0),
     )
 
 
 def get(
-    proxy: ReverseProxy, authority: OwnAuthority, path: str, headers: dict[str, str]
+    proxy: ReverseProxy, authority: Authority, path: str, headers: dict[str, str]
 ) -> tuple[http.client.HTTPResponse, str]:
     with closing(connect(proxy, authority)) as connection:
         connection.request("GET", path, headers=headers)
@@ -117,7 +117,7 @@ def test_a_collection_that_is_too_large_is_refused_in_words(login: Login) -> Non
 
 
 def test_the_server_sees_the_clients_address_and_no_forged_one(
-    proxy: ReverseProxy, authority: OwnAuthority, served: OurServer
+    proxy: ReverseProxy, authority: Authority, served: OurServer
 ) -> None:
     before = len(served.log())
     with closing(connect(proxy, authority)) as connection:
@@ -134,14 +134,14 @@ def test_the_server_sees_the_clients_address_and_no_forged_one(
 
 @pytest.mark.parametrize("headers", [{}, FORGED], ids=["honest", "forged"])
 def test_the_page_shows_the_public_address(
-    proxy: ReverseProxy, authority: OwnAuthority, headers: dict[str, str]
+    proxy: ReverseProxy, authority: Authority, headers: dict[str, str]
 ) -> None:
     _answer, page = get(proxy, authority, proxy.path, {**BROWSER, **headers})
     assert set(re.findall(r"<code>([^<]*)</code>", page)) == {proxy.url, f"{proxy.url}msync/"}
 
 
 def test_a_missing_slash_at_the_end_is_added_for_browsers(
-    proxy: ReverseProxy, authority: OwnAuthority
+    proxy: ReverseProxy, authority: Authority
 ) -> None:
     answer, _page = get(proxy, authority, proxy.path.rstrip("/"), BROWSER)
     assert answer.status in (301, 302)
@@ -162,7 +162,7 @@ def test_plain_http_is_sent_to_https(proxy: ReverseProxy) -> None:
 def test_the_root_of_a_host_serves_as_well(
     kind: str,
     start_proxy: StartProxy,
-    authority: OwnAuthority,
+    authority: Authority,
     request: pytest.FixtureRequest,
     account: Account,
 ) -> None:

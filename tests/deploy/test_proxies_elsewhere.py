@@ -12,18 +12,12 @@ from syncserver.deploy.deployment import EXAMPLE
 from syncserver.settings import ServerSettings
 from tests.deploy.conftest import PROXIES
 from tests.support.accounts import Account
+from tests.support.authority import Authority, Certificate
 from tests.support.debian_python import open_folder
 from tests.support.device import FULL_UPLOAD, NO_CHANGES, Device
 from tests.support.our_server import OurServer
-from tests.support.own_authority import OwnAuthority, trust
 from tests.support.reverse_proxies import ReverseProxy, deploy_files
 from tests.support.unix_relay import unix_relay
-
-
-class WithSocket(ServerSettings):
-    """The options of a server that listens on a Unix socket."""
-
-    unix_socket: str = ""
 
 
 class ProxyOfSocket(ReverseProxy):
@@ -35,14 +29,14 @@ class ProxyOfSocket(ReverseProxy):
 
     def _have_written(self, kind: str, config: Path) -> Path:
         options = EXAMPLE.settings.model_copy(update={"public_url": self.url})
-        authority = self._authority
-        certificate = authority.combined if kind == "haproxy" else authority.certificate
+        shown = self._authority.issue()
+        certificate = shown.in_one_file() if kind == "haproxy" else shown.certificate
         deployment = replace(
             EXAMPLE,
             settings=options,
-            server=WithSocket(unix_socket=str(self._socket)),
+            server=ServerSettings(unix_socket=str(self._socket)),
             certificate=str(certificate),
-            key=str(authority.key),
+            key=str(shown.key),
             http_port=self.http_port,
         )
         (file,) = KINDS[kind].files
@@ -51,16 +45,18 @@ class ProxyOfSocket(ReverseProxy):
         return written
 
 
-class CaddysAuthority(OwnAuthority):
+class CaddysAuthority(Authority):
     """The authority that Caddy makes for names which no public one would sign: localhost."""
 
     def __init__(self, folder: Path) -> None:
-        self.root = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+        self.root_file = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
 
-    def trusted(self) -> ssl.SSLContext:
-        if not self.root.exists():
+    def trusting(
+        self, client: Certificate | None = None, version: ssl.TLSVersion | None = None
+    ) -> ssl.SSLContext:
+        if not self.root_file.exists():
             raise ConnectionError("Caddy has no certificate yet")
-        return super().trusted()
+        return super().trusting(client, version)
 
 
 class CaddyByItself(ReverseProxy):
@@ -96,7 +92,7 @@ def test_a_proxy_reaches_the_server_through_a_unix_socket(
     kind: str,
     path: str,
     served: OurServer,
-    authority: OwnAuthority,
+    authority: Authority,
     account: Account,
     laptop: Device,
     tmp_path: Path,
@@ -106,7 +102,7 @@ def test_a_proxy_reaches_the_server_through_a_unix_socket(
             folder / "http.sock", kind, tmp_path / "proxy", served.config, authority, path
         )
         try:
-            assert_it_syncs(trust(laptop, authority.root), proxy.url, account)
+            assert_it_syncs(authority.trusted_by(laptop), proxy.url, account)
         finally:
             proxy.stop()
 
@@ -117,6 +113,6 @@ def test_caddy_gets_its_certificate_by_itself(
     authority = CaddysAuthority(tmp_path / "proxy")
     caddy = CaddyByItself("caddy", tmp_path / "proxy", served.config, authority, "/anki/")
     try:
-        assert_it_syncs(trust(laptop, authority.root), caddy.url, account)
+        assert_it_syncs(authority.trusted_by(laptop), caddy.url, account)
     finally:
         caddy.stop()

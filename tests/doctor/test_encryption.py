@@ -4,14 +4,14 @@ from pathlib import Path
 
 from syncserver.control.doctor.findings import Verdict
 from tests.doctor.visits import Visited, visit
-from tests.support.authority import Authority, Files
+from tests.support.authority import Authority, Certificate
 from tests.support.our_server import OurServer
 from tests.support.staged_nginx import nginx, passing_on
 from tests.support.wrong_servers import closing_server, self_signed_certificate, web_server
 
 
 def visited_through(
-    files: Files, upstream: str, folder: Path, ca: Path | None, settings: str = ""
+    files: Certificate, upstream: str, folder: Path, ca: Path | None, settings: str = ""
 ) -> Visited:
     """Return the findings at an nginx with these files."""
     with nginx(folder, f"{settings}{passing_on(upstream)}", files) as url:
@@ -56,7 +56,7 @@ def test_a_certificate_of_tomorrow_is_named(
 def test_a_certificate_for_another_name_is_named_with_its_names(
     upstream: str, folder: Path, authority: Authority
 ) -> None:
-    files = authority.issue("DNS:anki.example.org", "DNS:www.example.org")
+    files = authority.issue("anki.example.org", "www.example.org")
     told = visited_through(files, upstream, folder, authority.root_file).only_failure
     assert "not for “127.0.0.1” but for anki.example.org, www.example.org" in told
     assert "server_name" in told

@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.listening.installed import Installed
-from tests.support.certificates import Authority, Certificate
+from tests.support.authority import Authority, Certificate
 from tests.support.device import Device
-
-OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 @pytest.fixture
@@ -35,7 +33,7 @@ def wrong_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="session")
 def certificate(authority: Authority) -> Certificate:
     """The certificate of a server on this machine."""
-    return authority.issue("server", *OWN_NAMES)
+    return authority.issue()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.control.operator import Operator
-from tests.support.certificates import Authority, Certificate
+from tests.support.authority import Authority, Certificate
 
 TIMEOUT = 30.0
 

@@ -144,6 +144,14 @@ def test_a_socket_that_cannot_be_made_is_named(installed: Installed) -> None:
         assert str(path) in refused.errors
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 70])
+def test_what_is_no_host_name_is_said(installed: Installed, host: str) -> None:
+    installed.set(host=host)
+    refused = installed.ctl("start")
+    assert refused.exit_code == FAILED
+    assert f"cannot listen on {host}" in refused.errors
+
+
 def test_there_must_be_somewhere_to_listen(installed: Installed) -> None:
     installed.set(host="")
     assert "nowhere to listen" in installed.ctl("start").errors

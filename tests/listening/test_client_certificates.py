@@ -6,7 +6,7 @@ import pytest
 from anki.errors import NetworkError
 
 from tests.listening.installed import Installed
-from tests.support.certificates import Authority
+from tests.support.authority import Authority
 from tests.support.device import Device
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -21,9 +21,9 @@ def version(request: pytest.FixtureRequest) -> ssl.TLSVersion:
 def test_whoever_shows_one_of_the_authority_is_let_in_and_nobody_else(
     secure: Installed, authority: Authority, wrong_authority: Authority, version: ssl.TLSVersion
 ) -> None:
-    secure.set(tls_client_ca=authority.file)
+    secure.set(tls_client_ca=authority.root_file)
     secure.must("start")
-    good, wrong = authority.issue("laptop", "laptop"), wrong_authority.issue("laptop", "laptop")
+    good, wrong = authority.issue("laptop"), wrong_authority.issue("laptop")
     assert secure.get(authority.trusting(good, version)).status == 200
     # The refusal may come as an alert, or as a connection that is closed meanwhile.
     with pytest.raises((ssl.SSLError, ConnectionError)):
@@ -35,9 +35,9 @@ def test_whoever_shows_one_of_the_authority_is_let_in_and_nobody_else(
 def test_an_optional_one_may_be_missing_but_not_wrong(
     secure: Installed, authority: Authority, wrong_authority: Authority, version: ssl.TLSVersion
 ) -> None:
-    secure.set(tls_client_ca=authority.file, tls_client_certificates="optional")
+    secure.set(tls_client_ca=authority.root_file, tls_client_certificates="optional")
     secure.must("start")
-    good, wrong = authority.issue("laptop", "laptop"), wrong_authority.issue("laptop", "laptop")
+    good, wrong = authority.issue("laptop"), wrong_authority.issue("laptop")
     assert secure.get(authority.trusting(good, version)).status == 200
     assert secure.get(authority.trusting(None, version)).status == 200
     with pytest.raises((ssl.SSLError, ConnectionError)):
@@ -47,18 +47,18 @@ def test_an_optional_one_may_be_missing_but_not_wrong(
 def test_they_can_be_switched_off(
     secure: Installed, authority: Authority, wrong_authority: Authority
 ) -> None:
-    secure.set(tls_client_ca=authority.file, tls_client_certificates="off")
+    secure.set(tls_client_ca=authority.root_file, tls_client_certificates="off")
     secure.must("start")
-    assert secure.get(authority.trusting(wrong_authority.issue("laptop", "x"))).status == 200
+    assert secure.get(authority.trusting(wrong_authority.issue("x"))).status == 200
 
 
 def test_an_anki_client_has_none_to_show_and_never_gets_to_a_login(
     secure: Installed, authority: Authority, device: Device
 ) -> None:
-    secure.set(tls_client_ca=authority.file)
+    secure.set(tls_client_ca=authority.root_file)
     secure.must("start")
     account = secure.add("anna")
-    assert device.col._backend.set_custom_certificate(authority.file.read_text())
+    authority.trusted_by(device)
     with pytest.raises(NetworkError):
         device.login(secure.secure_url, account)
     assert "path=/sync/hostKey" not in secure.log
@@ -67,6 +67,6 @@ def test_an_anki_client_has_none_to_show_and_never_gets_to_a_login(
 def test_the_control_script_has_none_either_and_still_knows_that_it_is_well(
     secure: Installed, authority: Authority
 ) -> None:
-    secure.set(tls_client_ca=authority.file)
+    secure.set(tls_client_ca=authority.root_file)
     secure.must("start")
     assert secure.must("status", "--json").json["answering"] is True

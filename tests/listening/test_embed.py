@@ -19,7 +19,7 @@ from syncserver.settings import SettingsError
 from tests.control.operator import clean_environment, wait_until
 from tests.listening.installed import ask_plainly
 from tests.support.accounts import Account
-from tests.support.certificates import Certificate
+from tests.support.authority import Certificate
 from tests.support.device import FULL_UPLOAD, NO_CHANGES, Device
 from tests.support.faults_client import start_syncing
 from tests.support.faults_gate import Gate
@@ -84,7 +84,7 @@ def test_a_certain_port_is_taken_if_it_is_free(start: Start) -> None:
 
 
 def test_tls_and_lists_are_options_like_all_others(start: Start, authority: Any) -> None:
-    certificate: Certificate = authority.issue("embedded", "localhost")
+    certificate: Certificate = authority.issue("localhost")
     _, address = start(
         tls_certificate=certificate.certificate,
         tls_key=certificate.key,
@@ -192,6 +192,14 @@ def test_what_keeps_it_from_starting_is_said(start: Start, data_root: Path) -> N
     _, address = start()
     with pytest.raises(NotStarted, match=f"port {address.port} of 127.0.0.1 is in use"):
         start_server(("127.0.0.1", address.port), {"data_root": data_root.with_name("other")})
+
+
+def test_of_one_that_did_not_answer_in_time_nothing_is_left(data_root: Path) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    with pytest.raises(NotStarted, match="no answer within"):
+        start_server(ANYWHERE, {"data_root": data_root}, timeout=0)
+    assert set(psutil.Process().children(recursive=True)) <= before
+    assert owner(data_root) is None
 
 
 def test_the_example_of_the_document_works_as_it_stands(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A container: no configuration file, every option and the first user from the environment."""
 
 import configparser
+import json
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_half_a_first_user_is_explained(
     installed: Installed, variables: dict[str, str], half: dict[str, str]
 ) -> None:
     refused = installed.ctl("debug", environment={**variables, **half})
-    assert refused.exit_code != 0
+    assert refused.exit_code == WRONG_CONFIGURATION
     assert "first_user and first_password" in refused.errors
     assert PASSWORD not in refused.errors
 
@@ -90,6 +91,27 @@ def test_a_bad_name_of_the_first_user_is_explained_without_the_password(
     assert refused.exit_code == 1
     assert "name" in refused.errors
     assert PASSWORD not in refused.errors
+
+
+def test_no_request_is_handed_what_the_server_was_told_by_its_environment(
+    installed: Installed,
+) -> None:
+    text = installed.config.read_text().replace("/sync = sync", "/seen = seen\n/sync = sync")
+    app = "tests.support.seen_environment:make_app"
+    installed.config.write_text(f"{text}\n[app:seen]\npaste.app_factory = {app}\n")
+    secrets = {
+        "SYNCSERVER_FIRST_USER": "anna",
+        "SYNCSERVER_FIRST_PASSWORD": PASSWORD,
+        "SYNCSERVER_METRICS_TOKEN": PASSWORD,
+        "SOMEBODY_ELSES_PASSWORD": PASSWORD,
+        "HTTP_X_FORWARDED_FOR": "203.0.113.9",
+    }
+    installed.debug(secrets)
+    seen = json.loads(ask_plainly(installed.port, "GET", "/seen").text)
+    assert seen["request"]["REQUEST_METHOD"] == "GET"
+    assert PASSWORD not in seen["request"].values()
+    assert "HTTP_X_FORWARDED_FOR" not in seen["request"]
+    assert not [name for name in seen["process"] if name.startswith("SYNCSERVER_")]
 
 
 def test_the_command_for_the_first_user_takes_the_same_options(

@@ -6,7 +6,7 @@ import pytest
 from anki.errors import NetworkError
 
 from tests.listening.installed import Installed, ask_plainly
-from tests.support.certificates import Certificate
+from tests.support.authority import Certificate
 from tests.support.device import Device
 from tests.support.faults_connection import HandMadeRequest
 from tests.support.processes import free_port
@@ -38,7 +38,9 @@ def plain_port(running: Installed) -> int:
 
 
 @pytest.mark.parametrize("verb", ["GET", "HEAD"])
-@pytest.mark.parametrize("path", ["/", "/api/v1/?a=b&c=%C3%A4", "/a%20b//c", "/?next=//evil.test"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v1/?a=b&c=%C3%A4", "/a%20b//c", "/50%25%3F", "/?next=//evil.test"]
+)
 def test_a_browser_is_sent_to_the_same_path_by_https(
     running: Installed, plain_port: int, verb: str, path: str
 ) -> None:

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ed448, rsa
 
 from tests.control.operator import wait_until
 from tests.listening.installed import TIMEOUT, Installed, ask_plainly, shown_serial
-from tests.support.certificates import Authority, Certificate, signed_by_itself
+from tests.support.authority import Authority, Certificate, signed_by_itself
 from tests.support.device import FULL_UPLOAD, NO_CHANGES, Device
 from tests.support.raw_client import RawClient, compressed_pieces
 
-FAILED = 1
+WRONG_CONFIGURATION = 78
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -40,7 +40,7 @@ def test_an_anki_client_that_trusts_the_authority_syncs(
 ) -> None:
     secure.must("start")
     account = secure.add("anna")
-    assert device.col._backend.set_custom_certificate(authority.file.read_text())
+    authority.trusted_by(device)
     device.login(secure.secure_url, account)
     device.add_note("through TLS", "back")
     assert device.sync() == FULL_UPLOAD
@@ -98,11 +98,11 @@ def rubbish(option: str) -> Callable[[Installed, Authority], None]:
 
 
 def key_of_another(installed: Installed, authority: Authority) -> None:
-    installed.set(tls_key=authority.issue("another", "localhost").key)
+    installed.set(tls_key=authority.issue("localhost").key)
 
 
 def key_in_place_of_the_certificate(installed: Installed, authority: Authority) -> None:
-    installed.set(tls_certificate=authority.issue("another", "localhost").key)
+    installed.set(tls_certificate=authority.issue("localhost").key)
 
 
 def key_with_a_password(installed: Installed, _authority: Authority) -> None:
@@ -143,11 +143,23 @@ def test_what_cannot_be_used_is_named_before_anything_listens(
     break_it(secure, authority)
     for command in ("start", "debug"):
         refused = secure.ctl(command)
-        assert refused.exit_code != 0
+        assert refused.exit_code == WRONG_CONFIGURATION
         assert f"{option}: " in refused.errors
         assert words in refused.errors
         assert len(refused.errors.splitlines()) == 1
     assert secure.is_stopped()
+
+
+def test_comments_beside_the_certificates_may_be_in_any_alphabet(
+    installed: Installed, authority: Authority, certificate: Certificate
+) -> None:
+    chain, trusted = installed.folder / "chain.pem", installed.folder / "trusted.pem"
+    for commented, plain in ((chain, certificate.certificate), (trusted, authority.root_file)):
+        commented.write_text(f"# 证书, сертификат\n{plain.read_text()}", encoding="utf-8")
+    installed.set(tls_certificate=chain, tls_key=certificate.key, tls_client_ca=trusted)
+    installed.must("start")
+    shown = authority.issue("laptop")
+    assert installed.get(authority.trusting(shown)).status == 200
 
 
 @pytest.mark.parametrize("option", ["hsts_seconds", "redirect_port"])
@@ -185,7 +197,7 @@ class SlowRequest:
 @pytest.fixture
 def renewed(authority: Authority, installed: Installed) -> tuple[Certificate, Certificate]:
     """The certificate of a running server, and the one that will take its place."""
-    present, next_one = (authority.issue(f"renewed{number}", "localhost") for number in (1, 2))
+    present, next_one = (authority.issue("localhost") for _ in range(2))
     installed.set(tls_certificate=present.certificate, tls_key=present.key)
     installed.must("start")
     return present, next_one
@@ -227,6 +239,20 @@ def test_files_that_do_not_fit_each_other_leave_the_old_certificate_in_use(
     wait_until(lambda: shown_serial(installed.port, authority) != before)
 
 
+def test_a_worker_that_is_replaced_meanwhile_waits_for_files_that_can_be_used(
+    installed: Installed, authority: Authority, renewed: tuple[Certificate, Certificate]
+) -> None:
+    present, next_one = renewed
+    supervisor, worker = installed.server_pid(), installed.worker_pid()
+    present.certificate.write_text("half a certificate")
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: installed.log.count("server_started") == 2)
+    assert "tls_unusable" in installed.log
+    next_one.write_over(present)
+    assert installed.get(authority.trusting()).status == 200
+    assert installed.server_pid() == supervisor
+
+
 def test_a_kind_of_key_that_cannot_be_served_leaves_the_old_certificate_in_use(
     installed: Installed, authority: Authority, renewed: tuple[Certificate, Certificate]
 ) -> None:
@@ -244,7 +270,7 @@ def test_a_kind_of_key_that_cannot_be_served_is_said_at_the_start(installed: Ins
     made = signed_by_itself(installed.folder, "curious", ed448.Ed448PrivateKey.generate())
     installed.set(tls_certificate=made.certificate, tls_key=made.key)
     refused = installed.ctl("start")
-    assert refused.exit_code == FAILED
+    assert refused.exit_code == WRONG_CONFIGURATION
     assert f"syncserver: tls_key: {made.key} cannot be used" in refused.errors
     assert installed.is_stopped()
 

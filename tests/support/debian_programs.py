@@ -16,7 +16,6 @@ PACKAGES = {
     "haproxy": "haproxy",
     "logrotate": "logrotate",
     "nginx": "nginx",
-    "openssl": "openssl",
     "supervisorctl": "supervisor",
     "supervisord": "supervisor",
     "systemd-analyze": "systemd",

@@ -1,4 +1,7 @@
-"""The server in an environment of Debian's own Python, which users other than root may enter."""
+"""The server in an environment of Debian's own Python, which users other than root may enter.
+
+Debian's mod_wsgi holds that Python and can run no other one.
+"""
 
 import os
 import shutil

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.authority import Authority
 from tests.support.debian_programs import file_of, program
 from tests.support.our_server import REPOSITORY
-from tests.support.own_authority import OwnAuthority
 from tests.support.processes import free_port
 
 START_TIMEOUT = 30.0
@@ -54,7 +54,7 @@ class ReverseProxy:
         kind: str,
         folder: Path,
         config: Path,
-        authority: OwnAuthority,
+        authority: Authority,
         path: str = "/",
         python: str = sys.executable,
     ) -> None:
@@ -116,11 +116,12 @@ class ReverseProxy:
         own = self.folder / "public.ini"
         lines = config.read_text().replace("[DEFAULT]", f"[DEFAULT]\npublic_url = {self.url}", 1)
         own.write_text(lines)
-        certificate = self._authority.combined if kind == "haproxy" else self._authority.certificate
+        shown = self._authority.issue()
+        certificate = shown.in_one_file() if kind == "haproxy" else shown.certificate
         deploy_files(
             own,
             *(kind, "--output", self.folder / "written", "--certificate", certificate),
-            *("--key", self._authority.key, "--http-port", str(self.http_port)),
+            *("--key", shown.key, "--http-port", str(self.http_port)),
             python=self._python,
         )
         written = {path.suffix: path for path in (self.folder / "written").iterdir()}
@@ -140,7 +141,7 @@ class ReverseProxy:
 
     def _lets_through(self) -> bool:
         try:
-            context = self._authority.trusted()
+            context = self._authority.trusting()
             connection = HTTPSConnection("localhost", self.port, timeout=10, context=context)
             with contextlib.closing(connection):
                 connection.request("GET", f"{self.path}health")
@@ -177,7 +178,6 @@ def _apache_around(proxy: ReverseProxy, modules: Sequence[str]) -> str:
         f"{loaded}{user}ServerName localhost\nServerRoot {proxy.folder}\n"
         f"DefaultRuntimeDir {proxy.folder}\nPidFile {proxy.folder / 'pid'}\n"
         f"ErrorLog {proxy.folder / 'error.log'}\nMutex posixsem\n"
-        f"Listen {proxy.port}\nListen {proxy.http_port}\n"
         f"IncludeOptional {proxy.written}\n"
     )
 

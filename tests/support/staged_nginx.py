@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.authority import Files
+from tests.support.authority import Certificate
 from tests.support.processes import free_port
 from tests.support.staged_programs import running
 
@@ -45,7 +45,7 @@ def passing_on(upstream: str, extra: str = "", *, path: str = "/") -> str:
 
 
 @contextmanager
-def nginx(folder: Path, rules: str, files: Files | None = None) -> Iterator[str]:
+def nginx(folder: Path, rules: str, files: Certificate | None = None) -> Iterator[str]:
     """Run nginx with the rules of one server; yield its address."""
     folder.mkdir()
     port = free_port()
@@ -55,7 +55,7 @@ def nginx(folder: Path, rules: str, files: Files | None = None) -> Iterator[str]
         yield url.replace("http", "https") if files else url
 
 
-def _configuration(folder: Path, rules: str, port: int, files: Files | None) -> str:
+def _configuration(folder: Path, rules: str, port: int, files: Certificate | None) -> str:
     return CONFIGURATION.format(
         folder=folder,
         port=port,

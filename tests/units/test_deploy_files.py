@@ -27,12 +27,6 @@ PROXIES = [name for name, kind in KINDS.items() if kind.is_proxy]
 REGENERATE = "make deploy-files writes deploy/ and supervisor/ anew"
 
 
-class WithSocket(ServerSettings):
-    """The options of a server that listens on a Unix socket."""
-
-    unix_socket: str = ""
-
-
 def deployment(**changes: Any) -> Deployment:
     """Return the example with other options of [DEFAULT]."""
     options = EXAMPLE.settings.model_dump() | changes
@@ -102,7 +96,10 @@ def test_whoever_stops_the_server_gives_it_time(kind: str) -> None:
 @pytest.mark.parametrize("kind", PROXIES)
 @pytest.mark.parametrize(
     ("host", "called"),
-    [("0.0.0.0", "127.0.0.1:9000"), ("::", "[::1]:9000"), ("10.0.0.5", "10.0.0.5:9000")],
+    [
+        *[("0.0.0.0", "127.0.0.1:9000"), ("::", "[::1]:9000"), ("10.0.0.5", "10.0.0.5:9000")],
+        *[("127.0.0.1, ::1", "127.0.0.1:9000"), ("10.0.0.5 ::1", "[::1]:9000")],
+    ],
 )
 def test_a_proxy_calls_the_server_where_it_listens(kind: str, host: str, called: str) -> None:
     assert called in text_of(kind, replace(EXAMPLE, server=ServerSettings(host=host, port=9000)))
@@ -119,24 +116,17 @@ def test_a_proxy_calls_the_server_where_it_listens(kind: str, host: str, called:
     ],
 )
 def test_a_unix_socket_is_used_when_the_server_has_one(kind: str, called: str) -> None:
-    server = WithSocket(unix_socket="/run/syncserver/socket")
+    server = ServerSettings(unix_socket="/run/syncserver/socket")
     text = text_of(kind, replace(EXAMPLE, server=server))
     assert called in text
     assert "127.0.0.1:8080" not in text
 
 
 def test_a_relative_unix_socket_is_relative_to_the_data_root() -> None:
-    server = WithSocket(unix_socket="http.sock")
+    server = ServerSettings(unix_socket="http.sock")
     assert "unix:/srv/syncserver/app/data/http.sock;" in text_of(
         "nginx", replace(EXAMPLE, server=server)
     )
-
-
-class WithTls(ServerSettings):
-    """The options of a server that may speak TLS, on a port that may be any."""
-
-    tls_certificate: str = ""
-    port: int = 8080
 
 
 @pytest.mark.parametrize(
@@ -146,19 +136,19 @@ def test_a_server_that_no_proxy_can_stand_before_is_noticed(
     options: dict[str, Any], reason: str, monkeypatch: pytest.MonkeyPatch, config: Path
 ) -> None:
     opened = open_installation(config)
-    changed = replace(opened, server=WithTls.model_validate(options))
+    changed = replace(opened, server=ServerSettings.model_validate(options))
     monkeypatch.setattr(deploying, "open_installation", lambda _config: changed)
     assert call(config, "systemd").exit_code == 0
     assert reason in str(call(config, "nginx").exception)
 
 
 def test_any_port_is_no_low_port() -> None:
-    any_port = replace(EXAMPLE, server=WithTls(port=0))
+    any_port = replace(EXAMPLE, server=ServerSettings(port=0))
     assert "CapabilityBoundingSet=\n" in text_of("systemd", any_port)
 
 
 def test_a_socket_elsewhere_may_be_written() -> None:
-    server = WithSocket(unix_socket="/var/lib/anki/http.sock")
+    server = ServerSettings(unix_socket="/var/lib/anki/http.sock")
     text = text_of("systemd", replace(EXAMPLE, server=server))
     assert "ReadWritePaths=/srv/syncserver/app/data /var/lib/anki\n" in text
     assert "RuntimeDirectory" not in text
@@ -181,6 +171,53 @@ def test_the_unit_has_a_capability_only_for_a_low_port() -> None:
     low = text_of("systemd", replace(EXAMPLE, server=ServerSettings(port=443)))
     assert "AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in low
     assert "PrivateUsers=no" in low
+
+
+@pytest.mark.parametrize(
+    ("server", "needed"),
+    [
+        (ServerSettings(port=8443, redirect_port=80), True),
+        (ServerSettings(port=443, unix_socket="/run/syncserver/socket"), True),
+        (ServerSettings(host="", port=443, unix_socket="/run/syncserver/socket"), False),
+    ],
+)
+def test_each_port_that_is_listened_on_may_be_a_low_one(
+    server: ServerSettings, needed: bool
+) -> None:
+    text = text_of("systemd", replace(EXAMPLE, server=server))
+    assert ("AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in text) is needed
+
+
+@pytest.mark.parametrize("option", ["pid_file", "address_file", "log_file", "unix_socket"])
+def test_what_the_server_writes_in_a_home_can_be_written(option: str) -> None:
+    server = ServerSettings.model_validate({option: "/home/anna/run/file"})
+    text = text_of("systemd", replace(EXAMPLE, server=server))
+    assert "ReadWritePaths=/srv/syncserver/app/data /home/anna/run\n" in text
+    assert "ProtectHome=read-only" in text
+
+
+def test_the_audit_trail_may_lie_elsewhere() -> None:
+    text = text_of("systemd", deployment(audit_file="/var/log/anki/audit.log"))
+    assert "ReadWritePaths=/srv/syncserver/app/data /var/log/anki\n" in text
+
+
+def test_a_certificate_in_a_home_can_be_read() -> None:
+    server = ServerSettings(tls_certificate="/home/anna/chain.pem", tls_key="/home/anna/key.pem")
+    assert "ProtectHome=read-only" in text_of("systemd", replace(EXAMPLE, server=server))
+
+
+@pytest.mark.parametrize("kind", ["apache", "apache-wsgi"])
+def test_apache_is_told_to_listen_on_a_port_that_is_not_its_usual_one(kind: str) -> None:
+    assert "Listen" not in text_of(kind, EXAMPLE)
+    elsewhere = deployment(public_url="https://example.org:8443/")
+    assert "\nListen 8443\n<VirtualHost" in text_of(kind, elsewhere)
+
+
+def test_who_is_banned_is_banned_from_every_port() -> None:
+    assert "port = http,https,8080\n" in text_of("fail2ban", EXAMPLE)
+    server = ServerSettings(port=0, redirect_port=8081)
+    elsewhere = replace(deployment(public_url="https://example.org:8443/"), server=server)
+    assert "port = http,https,8081,8443\n" in text_of("fail2ban", elsewhere)
 
 
 def test_paths_with_blanks_and_percent_signs_stay_whole() -> None:
@@ -302,6 +339,12 @@ def test_the_installation_is_that_of_the_configuration_file(config: Path) -> Non
     assert "User=anna\n" in printed
     assert f"WorkingDirectory={config.parent}\n" in printed
     assert f"ReadWritePaths={config.parent / 'data'}\n" in printed
+
+
+def test_a_public_address_without_https_is_noticed(config: Path) -> None:
+    config.write_text(config.read_text().replace("https://", "http://"))
+    assert "begins with http://" in call(config, "nginx").stderr
+    assert "http://" not in call(config, "systemd").stderr
 
 
 def test_what_the_settings_do_not_tell_is_said(tmp_path: Path) -> None:

@@ -46,6 +46,13 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
         load({}, {"SYNCSERVER_DATABASE_URL_FILE": str(missing)})
 
 
+def test_a_named_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    binary = tmp_path / "secret"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match=f"{binary}: is not UTF-8"):
+        load({}, {"SYNCSERVER_DATABASE_URL_FILE": str(binary)})
+
+
 def test_each_value_knows_where_it_came_from(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("sqlite:///one.db")

@@ -47,6 +47,17 @@ def test_a_missing_file_is_named(config: Path) -> None:
         load_file(config, {})
 
 
+def test_a_file_that_may_not_be_read_is_named(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text(SERVER)
+    # For root there is no such file.
+    monkeypatch.setattr(Path, "is_file", lambda _path: True)
+    unreadable = config / "below a file"
+    with pytest.raises(SettingsError, match=f"{unreadable}: Not a directory"):
+        load_file(unreadable, {})
+
+
 @pytest.mark.parametrize(
     "broken",
     [
