@@ -15,6 +15,8 @@ from typing import BinaryIO, Final
 from syncserver.collections import disk_sync
 from syncserver.errors import DiskFull
 
+# So much at least is left to the disk at a time, in bytes.
+WRITTEN_AT_ONCE: Final = 8 * 1024 * 1024
 FULL_DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -74,10 +76,20 @@ def lend(source: Path, target: Path) -> None:
 
 
 def write_parts(path: Path, parts: Iterable[bytes]) -> None:
-    """Write parts, as they come, into a file that `temporary_file` has given."""
+    """Write parts, as they come, into a file that `temporary_file` has given.
+
+    The disk writes what has come while more comes, so that little is left for a sync later.
+    """
+    begun = written = 0
     with full_disk_is_passing_trouble(), path.open("wb") as file:
         for part in parts:
             file.write(part)
+            written += len(part)
+            if written - begun >= WRITTEN_AT_ONCE:
+                disk_sync.start_writing(file.fileno(), begun, written - begun)
+                begun = written
+        file.flush()
+        disk_sync.start_writing(file.fileno(), begun, written - begun)
 
 
 def copy(source: Path, target: Path) -> None:

@@ -55,10 +55,11 @@ def start_writing(handle: int, offset: int, size: int) -> None:
 
     A hint, for Linux alone; what goes wrong is told by the sync.
     """
-    with suppress(AttributeError):
-        ctypes.CDLL(None).sync_file_range(
-            handle, ctypes.c_int64(offset), ctypes.c_int64(size), SYNC_FILE_RANGE_WRITE
-        )
+    if size:  # none stands for all that follows
+        with suppress(AttributeError):
+            ctypes.CDLL(None).sync_file_range(
+                *(handle, ctypes.c_int64(offset), ctypes.c_int64(size), SYNC_FILE_RANGE_WRITE)
+            )
 
 
 def _sync_what_is_left(left: deque[Path]) -> None:
