@@ -12,8 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from syncserver.collections import disk_sync
 from syncserver.errors import DiskFull
 
+# So much at least is left to the disk at a time, in bytes.
+WRITTEN_AT_ONCE: Final = 8 * 1024 * 1024
 FULL_DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -44,9 +47,9 @@ def temporary_file(folder: Path) -> Iterator[Path]:
 
 def replace(source: Path, target: Path) -> None:
     """Move `source` over `target` durably: when this returns, it is on disk."""
-    _sync_file(source)
+    disk_sync.sync(source)
     os.replace(source, target)
-    sync_folder(target.parent)
+    disk_sync.sync(target.parent)
 
 
 def keep_as(source: Path, target: Path) -> None:
@@ -61,7 +64,7 @@ def keep_as(source: Path, target: Path) -> None:
         with temporary_file(target.parent) as copy:
             shutil.copyfile(source, copy)
             replace(copy, target)
-    sync_folder(target.parent)
+    disk_sync.sync(target.parent)
 
 
 def lend(source: Path, target: Path) -> None:
@@ -73,10 +76,20 @@ def lend(source: Path, target: Path) -> None:
 
 
 def write_parts(path: Path, parts: Iterable[bytes]) -> None:
-    """Write parts, as they come, into a file that `temporary_file` has given."""
+    """Write parts, as they come, into a file that `temporary_file` has given.
+
+    The disk writes what has come while more comes, so that little is left for a sync later.
+    """
+    begun = written = 0
     with full_disk_is_passing_trouble(), path.open("wb") as file:
         for part in parts:
             file.write(part)
+            written += len(part)
+            if written - begun >= WRITTEN_AT_ONCE:
+                disk_sync.start_writing(file.fileno(), begun, written - begun)
+                begun = written
+        file.flush()
+        disk_sync.start_writing(file.fileno(), begun, written - begun)
 
 
 def copy(source: Path, target: Path) -> None:
@@ -98,20 +111,3 @@ def private_copy(source: Path, folder: Path) -> BinaryIO:
     with temporary_file(folder) as copy:
         shutil.copyfile(source, copy)
         return copy.open("rb")
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sync_file(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -94,6 +94,7 @@ def receive(services: Services, arguments: Mapping[str, Any]) -> Talk:
         }
         candidate = validated_candidate(copy)
         arrivals = msgspec.json.decode(manifest.read_bytes(), type=Arrivals)
+        batch.sync(batch.folder.iterdir())
         store = services.media.store if services.settings.share_media else None
         # The media first: a file that nobody needs is better than one that is missing.
         with services.collections.borrow(folder) as lease:

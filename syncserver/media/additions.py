@@ -31,6 +31,7 @@ def add_files(
             UploadedChange(name, stage_copy(source, batch.file(number)))
             for number, (name, source) in enumerate(files.items())
         ]
+        batch.sync(change.content.path for change in changes if change.content)
         store = libraries.store if settings.share_media else None
         with libraries.owned(folder) as owned:
             apply_upload(owned, Staged(batch, changes, store), settings.media_quota)

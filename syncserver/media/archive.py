@@ -98,7 +98,7 @@ class UploadArchive:
         return entries
 
     def extract(self, name: str, member: str, target: Path) -> StagedFile:
-        """Write the content of `name` to `target`, synced, and return what it is.
+        """Write the content of `name` to `target`, and return what it is.
 
         Raises MediaRefused for what is larger than a limit.
         """
@@ -138,7 +138,7 @@ class UploadArchive:
 
 
 def stage_copy(source: Path, target: Path) -> StagedFile:
-    """Copy a file to `target`, synced, and return what it is."""
+    """Copy a file to `target`, and return what it is."""
     with source.open("rb") as file:
         return stage_parts(iter(lambda: file.read(PART_SIZE), b""), target)
 
@@ -158,7 +158,10 @@ def download_archive(files: list[tuple[str, BinaryIO, int]]) -> ZipStream:
 
 
 def stage_parts(parts: Iterable[bytes], target: Path) -> StagedFile:
-    """Write parts to the new file `target`, synced, and return what it is."""
+    """Write parts to the new file `target`, and return what it is.
+
+    It is on disk only after `Batch.sync`, which brings all files of a batch there at once.
+    """
     sha1, sha256, size = hashlib.sha1(usedforsecurity=False), hashlib.sha256(), 0
     with target.open("xb") as file:
         for part in parts:
@@ -166,8 +169,6 @@ def stage_parts(parts: Iterable[bytes], target: Path) -> StagedFile:
             sha1.update(part)
             sha256.update(part)
             file.write(part)
-        file.flush()
-        os.fsync(file.fileno())
     return StagedFile(target, size, sha1.digest(), sha256.hexdigest())
 
 

@@ -10,13 +10,13 @@ or in the folder of a journal that puts them there before anybody looks.
 import os
 import secrets
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from syncserver.collections import atomic_files
+from syncserver.collections import atomic_files, disk_sync
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE
 from syncserver.media.folders import INCOMING_NAME, MediaFolder
 from syncserver.media.index import Entry, MediaIndex
@@ -52,22 +52,29 @@ class Batch:
     def __init__(self, media: MediaFolder, folder: Path) -> None:
         self._media = media
         self.folder = folder
+        self._on_disk: set[Path] = set()
 
     def file(self, number: int) -> Path:
         """Return the path for the batch's file of this number."""
         return self.folder / str(number)
 
+    def sync(self, files: Iterable[Path]) -> None:
+        """Bring files of the batch to disk, those that are not there yet, all at once."""
+        new = {self._media.incoming, *files} - self._on_disk
+        with atomic_files.full_disk_is_passing_trouble():
+            disk_sync.sync_all(new)
+        self._on_disk |= new
+
     def write_journal(self, moves: list[Move]) -> None:
-        """Say durably what is to happen once the index is committed."""
+        """Say durably what is to happen once the index is committed; `sync` comes before."""
         journal = Journal(new_folder_name(), moves)
         # Made now, so that playing the journal needs no room on the disk.
         trash = make_folder(self._media, journal.trash)
         try:
-            atomic_files.sync_folder(self.folder)
             with atomic_files.temporary_file(self.folder) as path:
                 path.write_bytes(msgspec.json.encode(journal))
+                # This syncs the folder too, and so the names of the other files.
                 atomic_files.replace(path, self.folder / JOURNAL_NAME)
-            atomic_files.sync_folder(self._media.incoming)
         except BaseException:
             trash.rmdir()
             raise
@@ -79,10 +86,12 @@ class Batch:
         for move in journal.moves:
             if move.is_in_step_with(index.entry(move.name)):
                 self._play_move(move, trash)
-        for folder in (trash, self._media.trash, self._media.files):
-            atomic_files.sync_folder(folder)
-        if not any(trash.iterdir()):
+        changed = [self._media.files]
+        if any(trash.iterdir()):
+            changed += [trash, self._media.trash]
+        else:
             trash.rmdir()
+        disk_sync.sync_all(changed)
 
     def remove(self) -> None:
         """Remove what is left of the batch; the journal goes first, so that it is never played."""

@@ -62,10 +62,13 @@ def _link_twin(stored: Path, file: Path) -> bool:
 
 
 def _store(stored: Path, file: Path) -> bool:
-    for folder in (stored.parent.parent, stored.parent):
-        folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
     with suppress(FileExistsError):  # another user's upload was quicker; both have their bytes
-        os.link(file, stored)
+        try:
+            os.link(file, stored)
+        except FileNotFoundError:  # the first one with this prefix
+            for folder in (stored.parent.parent, stored.parent):
+                folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+            os.link(file, stored)
     return False
 
 

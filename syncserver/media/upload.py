@@ -50,7 +50,7 @@ def received_zip(folder: Path, body: Iterable[bytes]) -> Iterator[BinaryIO]:
 def staged_upload(
     library: Library, zip_file: BinaryIO, limits: Limits, store: SharedStore | None
 ) -> Iterator[Staged]:
-    """Unpack and check an upload; the library need not be owned for that.
+    """Unpack and check an upload, and bring it to disk; the library need not be owned for that.
 
     Raises BadRequest, MediaRefused, DiskFull.
     """
@@ -61,6 +61,7 @@ def staged_upload(
         for number, (name, member) in enumerate(entries):
             content = archive.extract(name, member, batch.file(number)) if member else None
             changes.append(UploadedChange(name, content))
+        batch.sync(change.content.path for change in changes if change.content)
         yield Staged(batch, changes, store)
 
 
@@ -83,9 +84,11 @@ def apply_upload(library: Library, staged: Staged, quota: int) -> UploadResult:
 
 def commit_outcome(library: Library, staged: Staged, outcome: "Outcome") -> None:
     """Make what an outcome says durable, the index and the files in step."""
-    # Not earlier: what is refused must not be left in the store.
-    for content in outcome.contents.values():
-        if content is not None and staged.store is not None:
+    contents = [content for content in outcome.contents.values() if content is not None]
+    staged.batch.sync(content.path for content in contents)
+    # Not earlier: what is refused must not be left in the store, nor what is not on disk.
+    if staged.store is not None:
+        for content in contents:
             staged.store.share(content.path, content.sha256)
     with library.index.transaction():
         for entry in outcome.entries.values():

@@ -33,9 +33,7 @@ def received_collection(folder: UserFolder, body: Iterable[bytes]) -> Iterator[C
     """
     folder.prepare()
     with atomic_files.temporary_file(folder.temporary) as path:
-        with path.open("wb") as file:
-            for part in body:
-                file.write(part)
+        atomic_files.write_parts(path, body)
         yield Candidate(path, validated_collection(path))
 
 

@@ -56,7 +56,6 @@ ALLOWED_WRITES = {
     "server.py:_write": "a temporary file of atomic_files, which moves it into its place",
     "wsgi/monitoring/readiness.py:_data_root": "a file without a name, to see whether one can be made",
     "sync/full_download.py:as_schema_11": "a private copy that is sent and dropped",
-    "sync/full_upload.py:received_collection": "a temporary file of atomic_files, the same",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

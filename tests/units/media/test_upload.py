@@ -1,14 +1,19 @@
+import errno
+import os
 import threading
+from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
-from syncserver.media.archive import Limits
+from syncserver.errors import DiskFull
+from syncserver.media.archive import Limits, UploadedChange, stage_parts
 from syncserver.media.folders import MediaFolder
 from syncserver.media.index import Totals
 from syncserver.media.library import Library
 from syncserver.media.refusal import MediaRefused, megabytes
-from syncserver.media.upload import UploadResult, apply_upload, staged_upload
+from syncserver.media.upload import Staged, UploadResult, apply_upload, staged_upload
 from tests.support.media_zip import Change, upload_zip
 
 LIMITS = Limits(file_bytes=1_000_000, total_bytes=3_000_000)
@@ -52,6 +57,40 @@ def test_whoever_is_over_a_quota_that_was_lowered_may_still_make_room(library: L
 def test_a_refused_upload_leaves_nothing(library: Library, folder: MediaFolder) -> None:
     with pytest.raises(MediaRefused):
         upload(library, ("a", b"content"), quota=1)
+    assert list(folder.files.iterdir()) == list(folder.incoming.iterdir()) == []
+    assert totals(library) == Totals(0, 0, 0)
+
+
+def take_in_alone(library: Library, name: str, content: bytes) -> None:
+    with library.new_batch() as batch, library.owned(5) as owned:
+        change = UploadedChange(name, stage_parts([content], batch.file(0)))
+        apply_upload(owned, Staged(batch, [change]), quota=0)
+
+
+@pytest.mark.parametrize(
+    "take_in",
+    [
+        lambda library: upload(library, ("a", b"1")),
+        lambda library: take_in_alone(library, "a", b"1"),
+    ],
+    ids=["of a device", "of a program"],
+)
+def test_a_file_that_does_not_reach_the_disk_is_in_no_index(
+    library: Library,
+    folder: MediaFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    take_in: Callable[[Library], object],
+) -> None:
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        if Path(os.readlink(f"/proc/self/fd/{handle}")).name == "0":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(DiskFull):
+        take_in(library)
     assert list(folder.files.iterdir()) == list(folder.incoming.iterdir()) == []
     assert totals(library) == Totals(0, 0, 0)
 
