@@ -113,10 +113,10 @@ class RestorePoints:
             if not point.packed and read_manifest(point) is None:
                 self._complete_one(folder, point, step)
 
-    def thin_out(self, folder: str) -> None:
-        """Remove what the options do not keep."""
-        for old in restore_points.thin_out(self.folder(folder), limits(self._settings)):
-            log.debug(events.SNAPSHOT_REMOVED, folder=folder, snapshot=old.id)
+    def has_room(self) -> bool:
+        """Tell whether there is so much free disk space that points are taken at all."""
+        free = shutil.disk_usage(self._settings.users_folder).free
+        return free >= self._settings.snapshots_min_free
 
     def _complete_one(self, folder: str, point: RestorePoint, step: Step) -> None:
         try:
@@ -139,7 +139,8 @@ class RestorePoints:
                 notes=manifest.notes,
                 bytes=manifest.stored_bytes,
             )
-        self.thin_out(folder)
+        for old in restore_points.thin_out(self.folder(folder), limits(self._settings), point):
+            log.debug(events.SNAPSHOT_REMOVED, folder=folder, snapshot=old.id)
         self.taken.set()
 
     def _check_room(self, folder: UserFolder) -> None:

@@ -119,20 +119,29 @@ def newest_point(folder: UserFolder) -> datetime | None:
 def keep_replaced(folder: UserFolder, *, pinned: bool, keep: int, reason: str = UPLOAD) -> Path:
     """Make a point of the user's closed collection, which is about to be replaced.
 
-    Returns its path. Of the points of this reason that are not pinned the newest `keep` stay.
+    Returns its path. Of the points of this reason that are not pinned it stays, and as many of the
+    newest others as make up `keep`: where the clock was set back, it is not the newest by its name.
     """
     point = new_point(folder, reason, pinned=pinned, packed=False)
     atomic_files.keep_as(folder.collection, point.path)
     _move_write_ahead_log(folder.collection, point.path)
-    ordinary = [one for one in restore_points(folder) if one.reason == reason and not one.pinned]
-    for old in ordinary[:-keep]:
+    others = [
+        one
+        for one in restore_points(folder)
+        if one.reason == reason and not one.pinned and one.id != point.id
+    ]
+    for old in others[: max(0, len(others) + int(not pinned) - keep)]:
         old.remove()
     return point.path
 
 
-def thin_out(folder: UserFolder, limits: Limits) -> list[RestorePoint]:
-    """Remove the points that the limits do not keep, and return them."""
-    old = superfluous(restore_points(folder), limits)
+def thin_out(folder: UserFolder, limits: Limits, just_taken: RestorePoint) -> list[RestorePoint]:
+    """Remove the points that the limits do not keep, and return them; `just_taken` stays.
+
+    Where the clock was set back, it looks like the oldest.
+    """
+    found = superfluous(restore_points(folder), limits)
+    old = [point for point in found if point.id != just_taken.id]
     for point in old:
         point.remove()
     return old
