@@ -28,7 +28,7 @@ Step = Callable[[], None]
 
 
 class SnapshotDamaged(Exception):
-    """A restore point, or the collection that one is made of, has not passed its check."""
+    """A restore point, or the collection that one is made of, cannot be relied upon."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,14 +125,32 @@ def keep_replaced(folder: UserFolder, *, pinned: bool, keep: int, reason: str = 
     point = new_point(folder, reason, pinned=pinned, packed=False)
     atomic_files.keep_as(folder.collection, point.path)
     _move_write_ahead_log(folder.collection, point.path)
+    _make_way(folder, point, keep)
+    return point.path
+
+
+def keep_copy(folder: UserFolder, *, keep: int, reason: str) -> RestorePoint:
+    """Make a point of the user's closed collection, which stays and is going to be changed.
+
+    As quickly as can be: it is compressed and checked later. Raises DiskFull.
+    """
+    point = new_point(folder, reason, pinned=False, packed=False)
+    with atomic_files.temporary_file(folder.temporary) as copy:
+        atomic_files.copy(folder.collection, copy)
+        atomic_files.hand_in(copy, point.path)
+    _make_way(folder, point, keep)
+    return point
+
+
+def _make_way(folder: UserFolder, new: RestorePoint, keep: int) -> None:
+    """Remove the oldest points of the reason of a new one that are not pinned, but `keep`."""
     others = [
         one
         for one in restore_points(folder)
-        if one.reason == reason and not one.pinned and one.id != point.id
+        if one.reason == new.reason and not one.pinned and one.id != new.id
     ]
-    for old in others[: max(0, len(others) + int(not pinned) - keep)]:
+    for old in others[: max(0, len(others) + int(not new.pinned) - keep)]:
         old.remove()
-    return point.path
 
 
 def thin_out(folder: UserFolder, limits: Limits, just_taken: RestorePoint) -> list[RestorePoint]:
