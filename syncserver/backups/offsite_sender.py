@@ -3,13 +3,15 @@
 What could not be sent is sent later: the points themselves tell whether they were.
 """
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 import structlog
 
 from syncserver import events
 from syncserver.backups.background import BackgroundThread, Stopped
-from syncserver.backups.offsite import Offsite, unsent
+from syncserver.backups.offsite import Offsite
 from syncserver.backups.service import RestorePoints
 from syncserver.backups.store_failures import StoreFailed, StoreUnreachable
 from syncserver.collections.restore_points import RestorePoint
@@ -19,6 +21,8 @@ ROUND_SECONDS: Final = 300.0
 FIRST_RETRY_SECONDS: Final = 5.0
 LONGEST_RETRY_SECONDS: Final = 3600.0
 CLOSE_WAIT_SECONDS: Final = 2.0
+# No user's folder: these begin with a letter or a digit.
+ACCOUNTS: Final = "(accounts)"
 
 log = structlog.get_logger()
 
@@ -52,26 +56,31 @@ class OffsiteSender(BackgroundThread):
                 retry_seconds = min(2 * retry_seconds, LONGEST_RETRY_SECONDS)
 
     def _send_all(self) -> dict[str, Exception]:
-        """Send the points of all users, and return what kept some of them here, by their folders.
+        """Send accounts and points, and return what kept some of them here, by the users' folders.
 
         What is wrong with one user's points does not concern the others. A store that cannot be
         reached concerns all.
         """
         problems: dict[str, Exception] = {}
-        for folder in self._service.folders():
+        for name, send in self._tasks():
             try:
-                self._send_all_of(folder)
+                send()
             except Stopped:
                 raise
             except Exception as problem:
-                problems[folder] = problem
+                problems[name] = problem
                 if isinstance(problem, StoreUnreachable):
                     break
         return problems
 
-    def _send_all_of(self, folder: str) -> None:
+    def _tasks(self) -> Iterator[tuple[str, Callable[[], object]]]:
+        yield ACCOUNTS, self._offsite.accounts.send_if_changed
+        for folder in self._service.folders():
+            yield folder, partial(self._send_points, folder)
+
+    def _send_points(self, folder: str) -> None:
         sent = 0
-        for point in unsent(self._service.folder(folder)):
+        for point in self._offsite.unsent(self._service.folder(folder)):
             self._send(folder, point)
             sent += 1
         if sent:

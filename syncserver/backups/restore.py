@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import structlog
@@ -40,6 +41,9 @@ from syncserver.media.single_files import put_file
 from syncserver.sync.collection_file import Holdings, opened
 from syncserver.sync.full_upload import Candidate, replace_collection
 
+# Stands for the newest point that there is.
+NEWEST: Final = "newest"
+
 log = structlog.get_logger()
 
 
@@ -63,23 +67,24 @@ def find_point(service: RestorePoints, folder: str, name: str) -> RestorePoint:
     One that is not here is fetched from the off-site copies. Raises NotRestorable.
     """
     points = service.points(folder)
-    found = points[-1:] if name == "newest" else [one for one in points if one.id.startswith(name)]
+    found = points[-1:] if name == NEWEST else [one for one in points if one.id.startswith(name)]
     if not found and name:
-        found = _fetched(service, folder, name)
+        fetched = fetched_point(service, folder, name)
+        found = [] if fetched is None else [fetched]
     if len(found) != 1:
         reason = "there is no restore point" if not found else "several restore points begin with"
         raise NotRestorable(f"{reason} {name!r}")
     return found[0]
 
 
-def _fetched(service: RestorePoints, folder: str, name: str) -> list[RestorePoint]:
+def fetched_point(service: RestorePoints, folder: str, name: str) -> RestorePoint | None:
+    """Fetch a point from the off-site copies, None if it is not there. Raises NotRestorable."""
     if service.offsite is None:
-        return []
+        return None
     try:
-        fetched = service.offsite.fetch(service.folder(folder), name)
+        return service.offsite.fetch(service.folder(folder), name)
     except StoreFailed as problem:
         raise NotRestorable(str(problem)) from None
-    return [] if fetched is None else [fetched]
 
 
 def restore(service: RestorePoints, folder: str, point: RestorePoint, step: Step) -> Restored:

@@ -176,11 +176,12 @@ def remove_strays(folder: UserFolder) -> None:
             path.unlink(missing_ok=True)
 
 
-def mark_offsite(point: RestorePoint) -> None:
-    """Note that a copy of the point lies off-site; not if the point is gone."""
-    with atomic_files.temporary_file(point.path.parent) as empty:
+def mark_offsite(point: RestorePoint, place: str) -> None:
+    """Note that a copy of the point lies off-site, and where; not if the point is gone."""
+    with atomic_files.temporary_file(point.path.parent) as mark:
+        atomic_files.write_parts(mark, [place.encode()])
         if point.path.exists():
-            atomic_files.replace(empty, point.offsite_mark)
+            atomic_files.replace(mark, point.offsite_mark)
 
 
 def drop_unfinished(folder: UserFolder) -> None:
