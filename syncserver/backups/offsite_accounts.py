@@ -73,7 +73,7 @@ class OffsiteAccounts:
             if digest is None or digest == self._newest_digest():
                 return False
             now = datetime.now(timezone.utc).strftime(TIME_FORMAT)
-            content = zstandard.compress(copy.read_bytes())
+            content = zstandard.ZstdCompressor(write_checksum=True).compress(copy.read_bytes())
             self._store.put_bytes(f"{PREFIX}accounts-{now}-{digest}.db.zst", content)
         self._last_digest = digest
         for old in superfluous(self.copies(), KEPT):
@@ -117,9 +117,10 @@ class OffsiteAccounts:
 
 
 def accounts_file(settings: Settings) -> Path | None:
-    """Return the file of the account database, None if it is not one of SQLite."""
+    """Return the file of the account database, None if it is no plain file of SQLite."""
     url = make_url(settings.accounts_url)
-    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+    is_file = url.get_backend_name() == "sqlite" and not str(url.database).startswith("file:")
+    return Path(str(url.database)) if is_file else None
 
 
 def _copy(database: Path, target: Path) -> str | None:

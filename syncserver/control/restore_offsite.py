@@ -86,6 +86,6 @@ def _words(result: dict[str, Any]) -> str:
     if result["snapshot"] is None:
         return "has a collection here" if result["present"] else "nothing is in the store"
     media = result["media"]
-    files = "" if media is None else f", {media['brought_back']} media files"
-    missing = f", {len(media['missing'])} of them missing" if media and media["missing"] else ""
-    return f"{result['snapshot']}: {result['notes']} notes{files}{missing}"
+    missing = f", {len(media['missing'])} missing" if media["missing"] else ""
+    files = media["unchanged"] + media["brought_back"]
+    return f"{result['snapshot']}: {result['notes']} notes, {files} media files{missing}"

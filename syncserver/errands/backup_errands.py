@@ -12,11 +12,14 @@ from syncserver.backups.restore import NEWEST, NotRestorable, fetched_point, fin
 from syncserver.backups.restore import restore as restore_point
 from syncserver.backups.service import RestorePoints
 from syncserver.backups.store_failures import StoreFailed
+from syncserver.collections.libanki import CollectionDamaged
 from syncserver.collections.restore_points import RestorePoint
 from syncserver.collections.retention import MANUAL
 from syncserver.errands.errand import ErrandFailed, Progress
 from syncserver.errors import ServerBusy, SyncServerError
 from syncserver.services import Services
+from syncserver.sync.collection_file import holdings
+from syncserver.sync.moving_in import NOTHING
 
 # What of a manifest is told.
 TOLD: Final = ("sound", "notes", "cards", "reviews", "media_files", "media_bytes", "stored_bytes")
@@ -93,12 +96,13 @@ def restore_copies(services: Services, arguments: Mapping[str, Any], progress: P
     service = services.restore_points
 
     def work(folder: str, step: Step) -> Result:
-        if service.folder(folder).collection.exists():
+        if _holds_something(service, folder):
             return {"snapshot": None, "problem": None, "present": True}
         point = fetched_point(service, folder, NEWEST)
         if point is None:
             return {"snapshot": None, "problem": None, "present": False}
-        return {"problem": None, **asdict(restore_point(service, folder, point, step))}
+        restored = restore_point(service, folder, point, step, media_first=True)
+        return {"problem": None, **asdict(restored)}
 
     return _for_each(service, arguments["folders"], work, progress)
 
@@ -111,6 +115,17 @@ def drill(services: Services, arguments: Mapping[str, Any], progress: Progress) 
         return asdict(drill_one(service, folder, step))
 
     return _for_each(service, arguments["folders"], work, progress)
+
+
+def _holds_something(service: RestorePoints, folder: str) -> bool:
+    """Tell whether there is more than what the first look of a device makes."""
+    if not service.folder(folder).collection.exists():
+        return False
+    try:
+        with service.collections.borrow(folder) as lease:
+            return holdings(lease.collection) != NOTHING
+    except CollectionDamaged:
+        return True
 
 
 def _for_each(

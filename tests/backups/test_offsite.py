@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 
+from syncserver.accounts.database import migrate, open_database
+from syncserver.accounts.host_keys import HostKeys
+from syncserver.accounts.passwords import Passwords
+from syncserver.accounts.users import Users
 from syncserver.backups.object_store import ObjectStore as Client
 from syncserver.backups.offsite import Offsite
+from syncserver.collections.atomic_files import replace, temporary_file
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.restore_points import named_point
 from syncserver.settings import Settings
@@ -113,7 +118,12 @@ def test_a_restore_fetches_what_is_not_here_any_more_with_its_media(
     (folder / "media-trash").mkdir()
 
     restored = keeper.must("restore", account.name, snapshot, "--json").json
-    assert restored["media"] == {"unchanged": 0, "brought_back": 3, "missing": []}
+    assert restored["media"] == {
+        "unchanged": 0,
+        "brought_back": 3,
+        "missing": [],
+        "problem": None,
+    }
     download_after_restore(laptop)
     assert contents_of(laptop) == before
     bring_media_into_step(laptop)
@@ -189,6 +199,8 @@ def test_a_lost_machine_comes_back_from_the_store_with_its_users_and_their_media
         assert running.exit_code == 1
         assert "in use" in running.errors, "accounts are not replaced under a server"
         found.stop()
+        fail_at_the_media_and_be_repeated(keeper, anna)
+        keeper.must("sql", anna.name, "select 1")  # which makes an empty collection
         done = keeper.must("restore-offsite", "--json").json
         assert done["users"][anna.name]["notes"] == device.col.note_count()
         assert done["users"][anna.name]["media"]["brought_back"] == len(content)
@@ -209,6 +221,53 @@ def test_a_lost_machine_comes_back_from_the_store_with_its_users_and_their_media
         device.close()
     finally:
         found.stop()
+
+
+def fail_at_the_media_and_be_repeated(keeper: Keeper, account: Account) -> None:
+    """See that a collection comes back only with its media, and comes when these can."""
+    folder = keeper.server.data_root / "users" / account.name
+    folder.mkdir()
+    (folder / "media.db").write_bytes(b"damaged" * 1000)
+    ended = keeper.ctl("restore-offsite")
+    assert ended.exit_code == 1
+    assert f"{account.name}: FAILED: media: " in ended.output
+    (folder / "media.db").unlink()
+    assert f"{account.name}: 2" in keeper.must("restore-offsite").output
+    shutil.rmtree(folder)
+
+
+def test_accounts_are_sent_when_something_in_them_has_changed(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    settings = Settings.model_validate(
+        {"data_root": tmp_path, **options(store, offsite_prefix="accounts only/")}
+    )
+    settings.users_folder.mkdir()
+    engine = open_database(settings.accounts_url)
+    migrate(engine)
+    users, keys = Users(engine, Passwords(settings)), HostKeys(engine, 100)
+    copies = Offsite(settings, Client(settings)).accounts
+    assert not copies.send_if_changed(), "nobody is there yet"
+    anna = users.add("anna", "the first password")
+    assert copies.send_if_changed()
+    assert not copies.send_if_changed()
+    key = keys.issue(anna, "client", "127.0.0.1")
+    assert copies.send_if_changed()
+    device = keys.authenticate(key)
+    assert device is not None
+    keys.note_use(device, "client", "127.0.0.2")
+    keys.flush_uses()
+    restarted = Offsite(settings, Client(settings)).accounts
+    assert not restarted.send_if_changed(), "that a key was used is no change"
+    engine.dispose()
+    (tmp_path / "accounts.db").unlink()
+    with temporary_file(tmp_path) as fetched:
+        assert copies.fetch_newest(fetched) == copies.copies()[-1]
+        replace(fetched, tmp_path / "accounts.db")
+    assert [user.name for user in users.all_users()] == ["anna"]
+    assert keys.authenticate(key) is not None
+    engine.dispose()
+    assert list(settings.users_folder.iterdir()) == [], "nothing half-made is left"
 
 
 def test_another_store_gets_all_of_it_again(
