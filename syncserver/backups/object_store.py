@@ -54,7 +54,12 @@ class ObjectStore:
         """Store `size` bytes under a name. Raises StoreFailed."""
         with self._explained():
             self._client.put_object(
-                self._bucket, self._prefix + name, content, size, part_size=PART_BYTES
+                self._bucket,
+                self._prefix + name,
+                content,
+                size,
+                part_size=PART_BYTES,
+                num_parallel_uploads=1,  # else seven parts are in memory
             )
 
     def put_file(self, name: str, path: Path) -> None:
