@@ -3,7 +3,7 @@
 backups/collection-<time>.<reason>[.pinned].anki2.zst   a collection, checked and compressed
 backups/collection-<time>.<reason>[.pinned].anki2       one just replaced, not looked at yet
 backups/collection-<time>.json, .media.zst, .offsite    what is known of it: counts, the list of its
-                                                        media, that it lies off-site too
+                                                        media, in which store it lies too
 
 A point exists as soon as its collection has its name, and no longer: what describes it is written
 before that and removed after it. The commonest way to lose a collection is the wrong 'Upload' on

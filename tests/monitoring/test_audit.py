@@ -191,6 +191,23 @@ def test_what_the_control_script_does_is_kept_with_its_caller(operator: Operator
     assert "secret" not in text
 
 
+@pytest.mark.parametrize("with_a_server", [True, False])
+def test_imports_and_edits_are_kept_with_their_caller(
+    operator: Operator, tmp_path: Path, with_a_server: bool
+) -> None:
+    operator.add("anna", "secret")
+    if with_a_server:
+        operator.must("start")
+    add_deck = "col.decks.add_normal_deck_with_name('by hand')"
+    operator.must("shell", "anna", "--commit", "--command", add_deck)
+    operator.must("copy", "anna", str(tmp_path / "copy.anki2"))
+    operator.must("import", "anna", str(tmp_path / "copy.anki2"), "--yes")
+    lines = operator.must("audit", "--json").json
+    done = {line["event"]: line.get("operator") for line in lines}
+    who = operator_of_this_process()
+    assert (done["collection_edited"], done["collection_imported"]) == (who, who)
+
+
 def test_a_time_that_is_none_is_wrong_usage(operator: Operator) -> None:
     result = operator.ctl("audit", "--since", "yesterday")
     assert result.exit_code == 2
