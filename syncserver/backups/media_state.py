@@ -28,11 +28,15 @@ class MediaState:
 
 @dataclass(frozen=True, slots=True)
 class MediaRestored:
-    """How many files are as they were, how many were brought back, and which are not there."""
+    """How many files are as they were, how many were brought back, and which are not there.
+
+    `problem` is what kept some of them from being looked for.
+    """
 
     unchanged: int
     brought_back: int
     missing: list[str]
+    problem: str | None = None
 
 
 def media_state(libraries: Libraries, folder: str) -> MediaState:

@@ -14,7 +14,7 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
 
-from syncserver.backups.store_failures import NotStored, StoreFailed
+from syncserver.backups.store_failures import NotStored, StoreFailed, StoreUnreachable
 from syncserver.collections import atomic_files
 from syncserver.settings import Settings
 
@@ -54,7 +54,12 @@ class ObjectStore:
         """Store `size` bytes under a name. Raises StoreFailed."""
         with self._explained():
             self._client.put_object(
-                self._bucket, self._prefix + name, content, size, part_size=PART_BYTES
+                self._bucket,
+                self._prefix + name,
+                content,
+                size,
+                part_size=PART_BYTES,
+                num_parallel_uploads=1,  # else seven parts are in memory
             )
 
     def put_file(self, name: str, path: Path) -> None:
@@ -103,7 +108,9 @@ class ObjectStore:
             yield
         except S3Error as problem:
             raise self._refusal(problem) from None
-        except (MinioException, urllib3.exceptions.HTTPError, ValueError) as problem:
+        except (MinioException, urllib3.exceptions.HTTPError) as problem:
+            raise StoreUnreachable(f"the store cannot be used: {problem}") from None
+        except ValueError as problem:
             raise StoreFailed(f"the store cannot be used: {problem}") from None
 
     def _refusal(self, problem: S3Error) -> StoreFailed:

@@ -5,15 +5,18 @@
 <prefix>users/<folder>/collection-<time>.json        what is known of it; written last, so that a
                                                      copy without it does not count
 <prefix>media/<first two>/<SHA-256>                  each media file once, of all users
+<prefix>accounts/...                                 see `offsite_accounts.py`
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
+
+import msgspec
 
 from syncserver.backups.manifest import (
     Manifest,
@@ -23,6 +26,7 @@ from syncserver.backups.manifest import (
     read_media_list,
     write_media_list,
 )
+from syncserver.backups.offsite_accounts import OffsiteAccounts
 from syncserver.backups.packing import Step
 from syncserver.backups.store_failures import NotStored
 from syncserver.collections import atomic_files
@@ -52,7 +56,7 @@ class OffsitePoint:
     """A copy of a restore point, and what is known of it."""
 
     point: RestorePoint
-    manifest: Manifest
+    manifest: Manifest | None
 
 
 class Offsite:
@@ -61,6 +65,9 @@ class Offsite:
     def __init__(self, settings: Settings, store: "ObjectStore") -> None:
         self._settings = settings
         self._store = store
+        # Marks of another place do not count: whoever names another store wants all of it there.
+        self._place = f"{settings.offsite_url} {settings.offsite_bucket} {settings.offsite_prefix}"
+        self.accounts = OffsiteAccounts(settings, store)
 
     def send(self, folder: UserFolder, point: RestorePoint, step: Step) -> None:
         """Copy a point that has passed its check, with the media files that are not there yet.
@@ -73,7 +80,21 @@ class Offsite:
         for path in (point.media_list, point.path, point.manifest):
             step()
             self._store.put_file(_name(folder, path), path)
-        mark_offsite(point)
+        mark_offsite(point, self._place)
+
+    def holds(self, point: RestorePoint) -> bool:
+        """Tell whether a copy of a point was sent to this store, without asking it."""
+        try:
+            return point.offsite_mark.read_text(encoding="utf-8") == self._place
+        except FileNotFoundError:
+            return False
+
+    def unsent(self, folder: UserFolder) -> Iterator[RestorePoint]:
+        """Yield the sound points of a user that were not sent to this store, the oldest first."""
+        for point in restore_points(folder):
+            manifest = read_manifest(point) if point.packed and not self.holds(point) else None
+            if manifest is not None and manifest.sound:
+                yield point
 
     def points(self, folder: UserFolder) -> list[OffsitePoint]:
         """Return the copies of a user's points, the oldest first. Raises StoreFailed."""
@@ -98,7 +119,7 @@ class Offsite:
             with atomic_files.temporary_file(folder.temporary) as new:
                 self._store.get(_name(folder, path), new)
                 atomic_files.replace(new, path)
-        mark_offsite(point)
+        mark_offsite(point, self._place)
         return point
 
     @contextmanager
@@ -124,8 +145,16 @@ class Offsite:
                 self._store.remove(_name(folder, path))
         return len(old)
 
+    def remove_all(self, folder: UserFolder) -> None:
+        """Remove all copies of a user's points. Raises StoreFailed.
+
+        The media stay: others may have the same.
+        """
+        for name in self._store.names(_prefix(folder)):
+            self._store.remove(name)
+
     def _listed(self, folder: UserFolder) -> list[RestorePoint]:
-        names = self._store.names(f"users/{folder.path.name}/")
+        names = self._store.names(_prefix(folder))
         files = {name.rpartition("/")[2] for name in names}
         matches = (NAME.fullmatch(name) for name in sorted(files))
         points = [
@@ -137,20 +166,33 @@ class Offsite:
         ]
         return [point for point in points if point.manifest.name in files]
 
-    def _manifest(self, folder: UserFolder, point: RestorePoint) -> Manifest:
+    def _manifest(self, folder: UserFolder, point: RestorePoint) -> Manifest | None:
         folder.prepare()
         with atomic_files.temporary_file(folder.temporary) as path:
             self._store.get(_name(folder, point.manifest), path)
-            return decoded(path.read_bytes())
+            with suppress(msgspec.MsgspecError):  # of which one is told that it is damaged
+                return decoded(path.read_bytes())
+        return None
 
     def _with_sent_media(
         self, folder: UserFolder, point: RestorePoint, step: Step
     ) -> Iterator[MediaFile]:
-        known = _known(folder)
+        known = self._known(folder)
         for file in read_media_list(point.media_list):
             step()
             sha256 = known.get((file.sha1, file.size)) or self._send_media(folder, file)
             yield MediaFile(file.name, file.sha1, file.size, sha256)
+
+    def _known(self, folder: UserFolder) -> Known:
+        """Return what the list of the newest point that was sent says that was sent with it."""
+        for point in reversed(restore_points(folder)):
+            if self.holds(point):
+                return {
+                    (file.sha1, file.size): file.sha256
+                    for file in read_media_list(point.media_list)
+                    if file.sha256
+                }
+        return {}
 
     def _send_media(self, folder: UserFolder, file: MediaFile) -> str:
         """Send one file unless it is there, and return its SHA-256; '' if it has gone meanwhile."""
@@ -191,28 +233,6 @@ def open_offsite(settings: Settings) -> Offsite | None:
     return Offsite(settings, ObjectStore(settings))
 
 
-def _known(folder: UserFolder) -> Known:
-    """Return what the lists of the newest point say that was sent."""
-    for point in reversed(restore_points(folder)):
-        if point.offsite_mark.exists():
-            return {
-                (file.sha1, file.size): file.sha256
-                for file in read_media_list(point.media_list)
-                if file.sha256
-            }
-    return {}
-
-
-def unsent(folder: UserFolder) -> Iterable[RestorePoint]:
-    """Yield the sound points of a user that do not lie off-site yet, the oldest first."""
-    for point in restore_points(folder):
-        manifest = (
-            read_manifest(point) if point.packed and not point.offsite_mark.exists() else None
-        )
-        if manifest is not None and manifest.sound:
-            yield point
-
-
 def _digests(content: BinaryIO) -> tuple[str, str]:
     sha1, sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
     while part := content.read(PART_SIZE):
@@ -222,7 +242,11 @@ def _digests(content: BinaryIO) -> tuple[str, str]:
 
 
 def _name(folder: UserFolder, path: Path) -> str:
-    return f"users/{folder.path.name}/{path.name}"
+    return f"{_prefix(folder)}{path.name}"
+
+
+def _prefix(folder: UserFolder) -> str:
+    return f"users/{folder.path.name}/"
 
 
 def _media_name(sha256: str) -> str:

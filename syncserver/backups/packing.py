@@ -28,7 +28,7 @@ Step = Callable[[], None]
 
 
 class SnapshotDamaged(Exception):
-    """A restore point, or the collection that one is made of, has not passed its check."""
+    """A restore point, or the collection that one is made of, cannot be relied upon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ def _compressed(source: Path, step: Step) -> Iterator[bytes]:
 def unpacked(stored: Path, folder: UserFolder, step: Step, size: int) -> Iterator[Path]:
     """Give a temporary file with the unpacked collection of `size` bytes.
 
-    Raises SnapshotDamaged, DiskFull.
+    Raises SnapshotDamaged, DiskFull, FileNotFoundError if the user was removed.
     """
-    folder.prepare()
+    folder.prepare_temporary()
     with atomic_files.temporary_file(folder.temporary) as path:
         try:
             atomic_files.write_parts(path, _limited(stored, step, size))

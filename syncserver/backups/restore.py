@@ -1,16 +1,14 @@
 """Bring a restore point back: it replaces the collection as an upload does, and devices see it.
 
-Devices compare the modification time first: one that finds its own believes that nothing has
-happened. And a device with the same schema time would merge its newer state into the old one. So
-both times become ones that no device has seen (section 2.2 of the protocol facts).
+Every device downloads afterwards, and gets the media that came back as ordinary changes.
 """
 
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import structlog
@@ -30,15 +28,22 @@ from syncserver.backups.packing import (
 from syncserver.backups.service import RestorePoints
 from syncserver.backups.store_failures import StoreFailed
 from syncserver.collections import restore_points
+from syncserver.collections.committed import CommittedState
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Lease
 from syncserver.collections.libanki import CollectionDamaged
 from syncserver.collections.restore_points import RestorePoint
+from syncserver.errors import SyncServerError
 from syncserver.media.index import IndexUnusable
-from syncserver.media.refusal import MediaRefused
 from syncserver.media.single_files import put_file
 from syncserver.sync.collection_file import Holdings, opened
 from syncserver.sync.full_upload import Candidate, replace_collection
+from syncserver.sync.new_stamps import look_new
+
+# What may be wrong with media, here or in the store, when the collection is as it should be.
+TROUBLE_WITH_MEDIA: Final = (IndexUnusable, OSError, StoreFailed, SyncServerError)
+# Stands for the newest point that there is.
+NEWEST: Final = "newest"
 
 log = structlog.get_logger()
 
@@ -49,12 +54,12 @@ class NotRestorable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored, and what became of the media (None if their index is damaged)."""
+    """What was restored, and what became of the media."""
 
     snapshot: str
     notes: int
     reviews: int
-    media: MediaRestored | None
+    media: MediaRestored
 
 
 def find_point(service: RestorePoints, folder: str, name: str) -> RestorePoint:
@@ -63,42 +68,68 @@ def find_point(service: RestorePoints, folder: str, name: str) -> RestorePoint:
     One that is not here is fetched from the off-site copies. Raises NotRestorable.
     """
     points = service.points(folder)
-    found = points[-1:] if name == "newest" else [one for one in points if one.id.startswith(name)]
+    found = points[-1:] if name == NEWEST else [one for one in points if one.id.startswith(name)]
     if not found and name:
-        found = _fetched(service, folder, name)
+        fetched = fetched_point(service, folder, name)
+        found = [] if fetched is None else [fetched]
     if len(found) != 1:
         reason = "there is no restore point" if not found else "several restore points begin with"
         raise NotRestorable(f"{reason} {name!r}")
     return found[0]
 
 
-def _fetched(service: RestorePoints, folder: str, name: str) -> list[RestorePoint]:
+def fetched_point(service: RestorePoints, folder: str, name: str) -> RestorePoint | None:
+    """Fetch a point from the off-site copies, None if it is not there. Raises NotRestorable."""
     if service.offsite is None:
-        return []
+        return None
     try:
-        fetched = service.offsite.fetch(service.folder(folder), name)
+        return service.offsite.fetch(service.folder(folder), name)
     except StoreFailed as problem:
         raise NotRestorable(str(problem)) from None
-    return [] if fetched is None else [fetched]
 
 
-def restore(service: RestorePoints, folder: str, point: RestorePoint, step: Step) -> Restored:
+def restore(
+    service: RestorePoints,
+    folder: str,
+    point: RestorePoint,
+    step: Step,
+    *,
+    media_first: bool = False,
+) -> Restored:
     """Put a point in the place of a user's collection, which becomes a point itself.
 
-    Raises NotRestorable, SyncConflict while somebody syncs for too long, DiskFull, ServerBusy.
+    Media that cannot be brought back are told of, and keep nothing from being restored; with
+    `media_first` they do, so that it can be tried again. Raises NotRestorable, SyncConflict while
+    somebody syncs for too long, DiskFull, ServerBusy.
     """
-    user = service.folder(folder)
-    with sound_copy(user, point, step) as (copy, manifest):
+    media: MediaRestored | None = None
+    with sound_copy(service.folder(folder), point, step) as (copy, manifest):
         files = _media_files(point)
-        with service.collections.lease(folder) as lease:
-            _make_new(copy, lease)
-            candidate = Candidate(copy, Holdings(manifest.notes, manifest.newest_review))
-            replace_collection(
-                lease, candidate, service.settings.backups_keep, restore_points.RESTORE
-            )
-    media = _bring_media_back(service, folder, files)
+        if media_first:
+            media = _bring_media_back(service, folder, files)
+            if media.problem is not None:
+                raise NotRestorable(f"media: {media.problem}")
+        _replace_collection(service, folder, copy, manifest)
     log.warning(events.COLLECTION_RESTORED, folder=folder, snapshot=point.id, notes=manifest.notes)
+    media = media or _bring_media_back(service, folder, files)
     return Restored(point.id, manifest.notes, manifest.reviews, media)
+
+
+def _replace_collection(
+    service: RestorePoints, folder: str, copy: Path, manifest: Manifest
+) -> None:
+    with service.collections.lease(folder) as lease:
+        with opened(copy) as collection:
+            look_new(collection, _head(lease))
+        candidate = Candidate(copy, Holdings(manifest.notes, manifest.newest_review))
+        replace_collection(lease, candidate, service.settings.backups_keep, restore_points.RESTORE)
+
+
+def _head(lease: Lease) -> CommittedState | None:
+    try:
+        return lease.committed
+    except CollectionDamaged:
+        return None
 
 
 @contextmanager
@@ -130,20 +161,6 @@ def _check_counts(copy: Path, manifest: Manifest) -> None:
         raise SnapshotDamaged(f"it holds {counted} notes, cards and reviews")
 
 
-def _make_new(copy: Path, lease: Lease) -> None:
-    """Give the copy times and a usn that no device has seen."""
-    with opened(copy) as collection:
-        modified, schema_modified, usn = collection.row("select mod, scm, usn from col")
-        try:
-            head = lease.committed
-            seen = max(modified, schema_modified, head.modified, head.schema_modified)
-            usn = max(usn, head.usn)
-        except CollectionDamaged:
-            seen = max(modified, schema_modified)
-        now = max(time.time_ns() // 1_000_000, seen + 1)
-        collection.execute("update col set mod = ?1, scm = ?1, usn = ?2", now, usn + 1)
-
-
 def _media_files(point: RestorePoint) -> list[MediaFile]:
     try:
         return list(read_media_list(point.media_list))
@@ -152,33 +169,49 @@ def _media_files(point: RestorePoint) -> list[MediaFile]:
         raise NotRestorable(text) from problem
 
 
-def _bring_media_back(
-    service: RestorePoints, folder: str, files: list[MediaFile]
-) -> MediaRestored | None:
+def _bring_media_back(service: RestorePoints, folder: str, files: list[MediaFile]) -> MediaRestored:
+    """Bring back what can be; whatever goes wrong is told, as the collection is there by then."""
     if not files:
         return MediaRestored(0, 0, [])
     try:
         restored = bring_back(service.media, folder, files)
-        missing = {file.name: file for file in files if file.name in set(restored.missing)}
-        fetched = _fetch_media(service, folder, missing.values()) if missing else set()
-    except IndexUnusable:
-        return None
-    still_missing = [name for name in restored.missing if name not in fetched]
-    return MediaRestored(restored.unchanged, restored.brought_back + len(fetched), still_missing)
+    except TROUBLE_WITH_MEDIA as problem:
+        return MediaRestored(0, 0, [], _words(problem))
+    missing = set(restored.missing)
+    fetched, trouble = _fetch_media(service, folder, [one for one in files if one.name in missing])
+    return MediaRestored(
+        restored.unchanged,
+        restored.brought_back + len(fetched),
+        [name for name in restored.missing if name not in fetched],
+        trouble,
+    )
 
 
-def _fetch_media(service: RestorePoints, folder: str, files: Iterable[MediaFile]) -> set[str]:
-    """Fetch media files from the off-site copies, and return the names of those that were there."""
+def _fetch_media(
+    service: RestorePoints, folder: str, files: list[MediaFile]
+) -> tuple[set[str], str | None]:
+    """Fetch files from the off-site copies; return the names of those that were there, and trouble.
+
+    After the first trouble no more are asked for.
+    """
     fetched: set[str] = set()
     if service.offsite is None:
-        return fetched
-    with suppress(StoreFailed, MediaRefused):  # what is missing then is told
+        return fetched, None
+    try:
         for file in files:
             with service.offsite.media_file(service.folder(folder), file) as path:
                 if path is not None:
                     _put(service, folder, file.name, path)
                     fetched.add(file.name)
-    return fetched
+    except TROUBLE_WITH_MEDIA as problem:
+        return fetched, _words(problem)
+    return fetched, None
+
+
+def _words(problem: Exception) -> str:
+    if isinstance(problem, SyncServerError):
+        return problem.cause or problem.public_text
+    return str(problem)
 
 
 def _put(service: RestorePoints, folder: str, name: str, path: Path) -> None:

@@ -3,7 +3,7 @@
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -11,13 +11,19 @@ from typing import Final
 import structlog
 
 from syncserver import events
-from syncserver.backups.manifest import Manifest, read_manifest, stamp_of, write_manifest
+from syncserver.backups.manifest import (
+    Manifest,
+    Stamp,
+    read_manifest,
+    stamp_of,
+    write_manifest,
+)
 from syncserver.backups.offsite import Offsite
 from syncserver.backups.packing import SnapshotDamaged, Step
 from syncserver.backups.snapshots import SnapshotMaker
 from syncserver.collections import restore_points
 from syncserver.collections.folders import UserFolder
-from syncserver.collections.lease import Collections
+from syncserver.collections.lease import Collections, Lease
 from syncserver.collections.restore_points import RestorePoint
 from syncserver.collections.retention import SCHEDULE, Limits
 from syncserver.errors import DiskFull, ServerBusy
@@ -46,6 +52,8 @@ class RestorePoints:
         self.collections = collections
         self.media = media
         self.offsite = offsite
+        # The stamp of the collection that was kept last before a deletion, by the user's folder.
+        self._kept_before: dict[str, Stamp] = {}
         # Set when there is a new point, for whoever sends it away.
         self.taken = threading.Event()
 
@@ -101,6 +109,27 @@ class RestorePoints:
             if not isinstance(problem, DiskFull):
                 log.warning(events.SNAPSHOT_POSTPONED, folder=folder, problem=problem.public_text)
 
+    def keep_before_deleting(self, lease: Lease) -> None:
+        """Make a point of a closed collection, under its lease, before a device deletes much of it.
+
+        Somebody waits for that, so it is a copy, which is compressed and checked later. The
+        deletion goes on even if there can be none (see the log).
+        """
+        folder = lease.folder
+        name, reason = folder.path.name, restore_points.DELETION
+        stamp = stamp_of(folder.collection)
+        if stamp is not None and self._kept_before.get(name) == stamp:
+            return  # a device that tries again and again must not push everything else out
+        with suppress(SnapshotDamaged, DiskFull), _explained(name, reason):
+            if stamp is None:  # a copy would lack its log
+                raise SnapshotDamaged("the collection could not be closed")
+            self._check_room(folder)
+            try:
+                restore_points.keep_copy(folder, keep=self._settings.backups_keep, reason=reason)
+            except OSError as problem:
+                raise SnapshotDamaged(str(problem)) from problem
+            self._kept_before[name] = stamp
+
     def take_scheduled(self, folder: str, step: Step) -> RestorePoint | None:
         """Take a point unless the files alone tell that nothing has changed. Raises as `take`."""
         if self._maker.is_unchanged(self.folder(folder)):
@@ -113,10 +142,10 @@ class RestorePoints:
             if not point.packed and read_manifest(point) is None:
                 self._complete_one(folder, point, step)
 
-    def thin_out(self, folder: str) -> None:
-        """Remove what the options do not keep."""
-        for old in restore_points.thin_out(self.folder(folder), limits(self._settings)):
-            log.debug(events.SNAPSHOT_REMOVED, folder=folder, snapshot=old.id)
+    def has_room(self) -> bool:
+        """Tell whether there is so much free disk space that points are taken at all."""
+        free = shutil.disk_usage(self._settings.users_folder).free
+        return free >= self._settings.snapshots_min_free
 
     def _complete_one(self, folder: str, point: RestorePoint, step: Step) -> None:
         try:
@@ -139,7 +168,8 @@ class RestorePoints:
                 notes=manifest.notes,
                 bytes=manifest.stored_bytes,
             )
-        self.thin_out(folder)
+        for old in restore_points.thin_out(self.folder(folder), limits(self._settings), point):
+            log.debug(events.SNAPSHOT_REMOVED, folder=folder, snapshot=old.id)
         self.taken.set()
 
     def _check_room(self, folder: UserFolder) -> None:

@@ -68,7 +68,8 @@ class SnapshotMaker:
     ) -> RestorePoint | None:
         """Make a point of a user's collection; None if it is empty or the newest point has it.
 
-        Raises SyncConflict when a sync does not end, SnapshotDamaged, DiskFull, ServerBusy.
+        Raises SyncConflict when a sync does not end, SnapshotDamaged, DiskFull, ServerBusy,
+        FileNotFoundError if the user is removed meanwhile.
         """
         if not folder.collection.exists():
             return None
@@ -116,7 +117,7 @@ class _Source:
 def _packed(source: _Source, step: Step) -> Iterator[tuple[Path, Manifest]]:
     """Give a temporary compressed file whose unpacked bytes have passed their check."""
     size = source.path.stat().st_size
-    source.folder.prepare()
+    source.folder.prepare_temporary()
     with atomic_files.temporary_file(source.folder.temporary) as packed:
         pack(source.path, packed, step)
         with unpacked(packed, source.folder, step, size) as again:
@@ -152,7 +153,7 @@ def _private_copy(
 
     The lease is held for the copy alone.
     """
-    folder.prepare()
+    folder.prepare_temporary()
     with atomic_files.temporary_file(folder.temporary) as copy:
         try:
             with collections.borrow(folder.path.name) as lease:

@@ -5,5 +5,9 @@ class StoreFailed(Exception):
     """The store cannot be reached or refuses something; the message is for the operator."""
 
 
+class StoreUnreachable(StoreFailed):
+    """The store does not answer, or not as a store does."""
+
+
 class NotStored(StoreFailed):
     """There is no such object."""

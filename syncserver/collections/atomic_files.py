@@ -75,6 +75,14 @@ def lend(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def hand_in(source: Path, target: Path) -> None:
+    """Move a file into a place where it is looked over before anybody relies on it.
+
+    It may be lost or damaged by a crash; nobody waits for the disk.
+    """
+    os.replace(source, target)
+
+
 def write_parts(path: Path, parts: Iterable[bytes]) -> None:
     """Write parts, as they come, into a file that `temporary_file` has given.
 

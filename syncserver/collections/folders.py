@@ -41,6 +41,13 @@ class UserFolder:
         for folder in (self.path, self.temporary):
             folder.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
 
+    def prepare_temporary(self) -> None:
+        """Make the folder of temporary files of a user who is there.
+
+        Raises FileNotFoundError for one who was removed, and must not come back by that.
+        """
+        self.temporary.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+
     def prepare_backups(self) -> None:
         """Make the folder of restore points."""
         self.backups.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)

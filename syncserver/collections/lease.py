@@ -88,6 +88,10 @@ class Lease:
         """Close the file, as a replacement or a fresh set of libanki's caches needs."""
         self._slot.close()
 
+    def close_file(self) -> None:
+        """Close the file and undo the transaction, in a sync that goes on with another one."""
+        self._slot.close_file()
+
     def forget_committed(self) -> None:
         """Read the head afresh at the next use, because the file was replaced."""
         self._slot.committed = None

@@ -3,7 +3,7 @@
 backups/collection-<time>.<reason>[.pinned].anki2.zst   a collection, checked and compressed
 backups/collection-<time>.<reason>[.pinned].anki2       one just replaced, not looked at yet
 backups/collection-<time>.json, .media.zst, .offsite    what is known of it: counts, the list of its
-                                                        media, that it lies off-site too
+                                                        media, in which store it lies too
 
 A point exists as soon as its collection has its name, and no longer: what describes it is written
 before that and removed after it. The commonest way to lose a collection is the wrong 'Upload' on
@@ -119,20 +119,47 @@ def newest_point(folder: UserFolder) -> datetime | None:
 def keep_replaced(folder: UserFolder, *, pinned: bool, keep: int, reason: str = UPLOAD) -> Path:
     """Make a point of the user's closed collection, which is about to be replaced.
 
-    Returns its path. Of the points of this reason that are not pinned the newest `keep` stay.
+    Returns its path. Of the points of this reason that are not pinned it stays, and as many of the
+    newest others as make up `keep`: where the clock was set back, it is not the newest by its name.
     """
     point = new_point(folder, reason, pinned=pinned, packed=False)
     atomic_files.keep_as(folder.collection, point.path)
     _move_write_ahead_log(folder.collection, point.path)
-    ordinary = [one for one in restore_points(folder) if one.reason == reason and not one.pinned]
-    for old in ordinary[:-keep]:
-        old.remove()
+    _make_way(folder, point, keep)
     return point.path
 
 
-def thin_out(folder: UserFolder, limits: Limits) -> list[RestorePoint]:
-    """Remove the points that the limits do not keep, and return them."""
-    old = superfluous(restore_points(folder), limits)
+def keep_copy(folder: UserFolder, *, keep: int, reason: str) -> RestorePoint:
+    """Make a point of the user's closed collection, which stays and is going to be changed.
+
+    As quickly as can be: it is compressed and checked later. Raises DiskFull.
+    """
+    point = new_point(folder, reason, pinned=False, packed=False)
+    with atomic_files.temporary_file(folder.temporary) as copy:
+        atomic_files.copy(folder.collection, copy)
+        atomic_files.hand_in(copy, point.path)
+    _make_way(folder, point, keep)
+    return point
+
+
+def _make_way(folder: UserFolder, new: RestorePoint, keep: int) -> None:
+    """Remove the oldest points of the reason of a new one that are not pinned, but `keep`."""
+    others = [
+        one
+        for one in restore_points(folder)
+        if one.reason == new.reason and not one.pinned and one.id != new.id
+    ]
+    for old in others[: max(0, len(others) + int(not new.pinned) - keep)]:
+        old.remove()
+
+
+def thin_out(folder: UserFolder, limits: Limits, just_taken: RestorePoint) -> list[RestorePoint]:
+    """Remove the points that the limits do not keep, and return them; `just_taken` stays.
+
+    Where the clock was set back, it looks like the oldest.
+    """
+    found = superfluous(restore_points(folder), limits)
+    old = [point for point in found if point.id != just_taken.id]
     for point in old:
         point.remove()
     return old
@@ -149,11 +176,12 @@ def remove_strays(folder: UserFolder) -> None:
             path.unlink(missing_ok=True)
 
 
-def mark_offsite(point: RestorePoint) -> None:
-    """Note that a copy of the point lies off-site; not if the point is gone."""
-    with atomic_files.temporary_file(point.path.parent) as empty:
+def mark_offsite(point: RestorePoint, place: str) -> None:
+    """Note that a copy of the point lies off-site, and where; not if the point is gone."""
+    with atomic_files.temporary_file(point.path.parent) as mark:
+        atomic_files.write_parts(mark, [place.encode()])
         if point.path.exists():
-            atomic_files.replace(empty, point.offsite_mark)
+            atomic_files.replace(mark, point.offsite_mark)
 
 
 def drop_unfinished(folder: UserFolder) -> None:

@@ -105,6 +105,10 @@ class Slot:
     def close(self, outcome: Outcome = Outcome.FAILED, reason: str = "") -> None:
         """Roll an unfinished sync back, which has this outcome then, and close the file."""
         self.end_sync(outcome, reason)
+        self.close_file()
+
+    def close_file(self) -> None:
+        """Close the file, with its transaction rolled back."""
         collection, self.collection = self.collection, None
         if collection is not None:
             # One that is damaged may not be closed in order; libanki gives it up all the same.

@@ -32,7 +32,7 @@ from syncserver.control.passwords import (
     obtain_secret,
     readable_password,
 )
-from syncserver.control.purge import finish_purge
+from syncserver.control.purge import finish_purge, offsite_copies, purge_offsite
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
 
@@ -64,6 +64,9 @@ def deluser(
     name: NameArgument,
     config: ConfigOption = DEFAULT_CONFIG,
     purge: Annotated[bool, typer.Option("--purge", help="Remove the user's files too.")] = False,
+    offsite: Annotated[
+        bool, typer.Option("--offsite", help="With --purge: the off-site copies as well.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,7 +74,10 @@ def deluser(
 
     The files stay, for a user of the same name, unless --purge removes them.
     """
+    if offsite and not purge:
+        raise CommandFailed("--offsite needs --purge", WRONG_USAGE)
     installation = open_installation(config)
+    copies = offsite_copies(installation) if offsite else None
     with open_accounts(installation) as accounts:
         user = accounts.user(name)
         if not yes:
@@ -80,12 +86,16 @@ def deluser(
         if purge:
             finish_purge(installation, accounts.users, user.folder)
     folder = installation.folder_of(user).path
+    if copies is not None:
+        purge_offsite(copies, installation.folder_of(user))
     if as_json:
-        print_json({**_document(user), "files_removed": purge})
+        print_json({**_document(user), "files_removed": purge, "copies_removed": offsite})
     else:
         say(f"deleted user {user.name}")
         if folder.exists():
             note(f"the files are still in {folder}")
+        elif installation.settings.offsite_url and not offsite:
+            note("copies of the restore points are still in the store (see --offsite)")
 
 
 def lsuser(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:

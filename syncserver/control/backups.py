@@ -176,13 +176,12 @@ def _row(point: dict[str, Any]) -> Sequence[Cell]:
     return (point["snapshot"], point["taken_at"], point["reason"], *numbers, ", ".join(state))
 
 
-def _tell_media(media: dict[str, Any] | None) -> None:
-    if media is None:
-        note("the media were left as they are: their index is damaged (see ctl.py media check)")
-        return
+def _tell_media(media: dict[str, Any]) -> None:
     if media["unchanged"] or media["brought_back"]:
         say(f"media: {media['unchanged']} as they were, {media['brought_back']} brought back")
     for name in media["missing"][:MOST_NAMES]:
         note(f"missing: {name}")
     if len(media["missing"]) > MOST_NAMES:
         note(f"and {len(media['missing']) - MOST_NAMES} more are missing")
+    if media["problem"]:
+        note(f"not all media were brought back: {media['problem']}; restore once more after that")

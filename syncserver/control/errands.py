@@ -40,7 +40,7 @@ def conversation(installation: Installation, errand: str, **arguments: Any) -> I
     """
     data_root = installation.settings.data_root
     prepare_data_root(data_root)
-    request = channel.Request(errand, arguments)
+    request = channel.Request(errand, arguments, operator_name())
     try:
         data_root_lock.acquire(data_root)
     except data_root_lock.DataRootInUse:
@@ -48,6 +48,7 @@ def conversation(installation: Installation, errand: str, **arguments: Any) -> I
             yield converse
         return
     with (
+        acting_operator(),
         _services_here(installation) as services,
         closing(channel.begin_talk(services, request)) as talk,
     ):

@@ -18,6 +18,7 @@ from syncserver.control.installation import Accounts, Installation, open_account
 from syncserver.control.old_passwords import Secret, secrets_in
 from syncserver.control.output import WRONG_USAGE, CommandFailed
 from syncserver.control.purge import finish_purge
+from syncserver.errands.channel import NoAnswer
 from syncserver.errands.errand import ErrandFailed
 from syncserver.errors import SyncServerError
 from syncserver.moving.old_servers import NotMovable, OldUser, installation_in
@@ -29,6 +30,7 @@ PROBLEMS_OF_ONE: Final = (
     BadUserName,
     CommandFailed,
     ErrandFailed,
+    NoAnswer,
     NotMovable,
     OSError,
     SyncServerError,

@@ -157,8 +157,15 @@ class _Interpreter(code.InteractiveConsole):
             else:
                 self._run_text(sys.stdin.read(), "<stdin>")
         except SystemExit as end:
-            self.exit_code = end.code if isinstance(end.code, int) else bool(end.code)
+            self.exit_code = self._exit_code(end.code)
         sys.stdout.flush()
+
+    def _exit_code(self, code: object) -> int:
+        """Return what an exit asks for; a text is shown, as Python does."""
+        if code is None or isinstance(code, int):
+            return code or 0
+        self.write(f"{code}\n")
+        return FAILED
 
     def _prompt(self, user_name: str) -> None:
         with suppress(ImportError):

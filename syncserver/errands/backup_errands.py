@@ -8,15 +8,18 @@ from typing import Any, Final
 from syncserver.backups.drill import drill as drill_one
 from syncserver.backups.manifest import Manifest, read_manifest
 from syncserver.backups.packing import PART_SIZE, SnapshotDamaged, Step
-from syncserver.backups.restore import NotRestorable, find_point
+from syncserver.backups.restore import NEWEST, NotRestorable, fetched_point, find_point
 from syncserver.backups.restore import restore as restore_point
 from syncserver.backups.service import RestorePoints
 from syncserver.backups.store_failures import StoreFailed
+from syncserver.collections.libanki import CollectionDamaged
 from syncserver.collections.restore_points import RestorePoint
 from syncserver.collections.retention import MANUAL
 from syncserver.errands.errand import ErrandFailed, Progress
 from syncserver.errors import ServerBusy, SyncServerError
 from syncserver.services import Services
+from syncserver.sync.collection_file import holdings
+from syncserver.sync.moving_in import NOTHING
 
 # What of a manifest is told.
 TOLD: Final = ("sound", "notes", "cards", "reviews", "media_files", "media_bytes", "stored_bytes")
@@ -52,10 +55,9 @@ def backup(services: Services, arguments: Mapping[str, Any], progress: Progress)
     def work(folder: str, step: Step) -> Result:
         service.complete(folder, step)
         point = service.take(folder, MANUAL, pinned=arguments["pin"], step=step)
-        return {
-            "problem": None,
-            **(_document(point, read_manifest(point)) if point else {"snapshot": None}),
-        }
+        if point is None:
+            return {"problem": None, "snapshot": None}
+        return {"problem": None, **_document(point, read_manifest(point), offsite=False)}
 
     return _for_each(service, arguments["folders"], work, progress)
 
@@ -69,7 +71,10 @@ def snapshots(
         return _copies(service, folder)
     with suppress(ServerBusy):  # without room those not looked at yet are listed as such
         service.complete(folder)
-    return [_document(point, read_manifest(point)) for point in reversed(service.points(folder))]
+    return [
+        _document(point, read_manifest(point), offsite=_is_offsite(service, point))
+        for point in reversed(service.points(folder))
+    ]
 
 
 def restore(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
@@ -86,6 +91,22 @@ def restore(services: Services, arguments: Mapping[str, Any], progress: Progress
     return asdict(restored)
 
 
+def restore_copies(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
+    """Restore the newest off-site copy of each of `folders` that has no collection here."""
+    service = services.restore_points
+
+    def work(folder: str, step: Step) -> Result:
+        if _holds_something(service, folder):
+            return {"snapshot": None, "problem": None, "present": True}
+        point = fetched_point(service, folder, NEWEST)
+        if point is None:
+            return {"snapshot": None, "problem": None, "present": False}
+        restored = restore_point(service, folder, point, step, media_first=True)
+        return {"problem": None, **asdict(restored)}
+
+    return _for_each(service, arguments["folders"], work, progress)
+
+
 def drill(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
     """Restore the newest point of each of `folders` into a scratch folder, and check it there."""
     service = services.restore_points
@@ -94,6 +115,17 @@ def drill(services: Services, arguments: Mapping[str, Any], progress: Progress) 
         return asdict(drill_one(service, folder, step))
 
     return _for_each(service, arguments["folders"], work, progress)
+
+
+def _holds_something(service: RestorePoints, folder: str) -> bool:
+    """Tell whether there is more than what the first look of a device makes."""
+    if not service.folder(folder).collection.exists():
+        return False
+    try:
+        with service.collections.borrow(folder) as lease:
+            return holdings(lease.collection) != NOTHING
+    except CollectionDamaged:
+        return True
 
 
 def _for_each(
@@ -108,7 +140,7 @@ def _for_each(
     for folder in folders:
         try:
             results[folder] = work(folder, bar.step)
-        except (SnapshotDamaged, SyncServerError) as problem:
+        except (SnapshotDamaged, NotRestorable, SyncServerError, OSError) as problem:
             results[folder] = {"snapshot": None, "problem": _words(problem)}
         bar.end(folder)
     return results
@@ -117,6 +149,8 @@ def _for_each(
 def _words(problem: Exception) -> str:
     if isinstance(problem, SyncServerError):
         return problem.cause or problem.public_text
+    if isinstance(problem, OSError):
+        return f"{problem.filename}: {problem.strerror}"
     return str(problem)
 
 
@@ -127,17 +161,21 @@ def _copies(service: RestorePoints, folder: str) -> list[Result]:
         copies = service.offsite.points(service.folder(folder))
     except StoreFailed as problem:
         raise ErrandFailed(str(problem)) from None
-    return [{**_document(one.point, one.manifest), "offsite": True} for one in reversed(copies)]
+    return [_document(one.point, one.manifest, offsite=True) for one in reversed(copies)]
 
 
-def _document(point: RestorePoint, manifest: Manifest | None) -> Result:
+def _is_offsite(service: RestorePoints, point: RestorePoint) -> bool:
+    return service.offsite is not None and service.offsite.holds(point)
+
+
+def _document(point: RestorePoint, manifest: Manifest | None, *, offsite: bool) -> Result:
     told = {name: getattr(manifest, name) for name in TOLD} if manifest else dict.fromkeys(TOLD)
     return {
         "snapshot": point.id,
         "taken_at": point.taken_at.timestamp(),
         "reason": point.reason,
         "pinned": point.pinned,
-        "offsite": point.offsite_mark.exists(),
+        "offsite": offsite,
         **told,
     }
 

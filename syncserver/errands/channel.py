@@ -1,11 +1,14 @@
 """The socket between the control script and the server: one connection for each errand.
 
 The request is one JSON message; the answer is any number of progress messages and then a result or
-an error. In between, an errand in several steps (a talk) tells something and waits for what the
-control script says to it; a connection that ends is taken for a script that was ended. The socket lies in the data root, whose folder only the server's own user may enter.
+an error. Progress is dropped when nobody reads it. In between, an errand in several steps (a talk) tells
+something and waits for what the control script says to it; a connection that ends is taken for a
+script that was ended. The socket lies in the data root, whose folder only the server's own user may
+enter.
 """
 
 import os
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +29,8 @@ from syncserver.services import Services
 SOCKET_NAME: Final = "control.sock"
 PRIVATE_MODE: Final = 0o600
 RETRY_SECONDS: Final = 1.0
+# Between a connection and its request.
+REQUEST_SECONDS: Final = 10.0
 # How long a talk waits for the operator, who may be at a prompt, and how often it looks whether
 # the server ends.
 MOST_SILENCE_SECONDS: Final = 3600.0
@@ -95,11 +100,14 @@ class ErrandListener:
 
     def _serve(self, connection: Connection) -> None:
         with connection, suppress(EOFError, BrokenPipeError, ConnectionError):
-            connection.send_bytes(self._answer(connection))
+            if connection.poll(REQUEST_SECONDS):
+                connection.send_bytes(self._answer(connection))
 
     def _answer(self, connection: Connection) -> bytes:
         def progress(done: int, total: int) -> None:
-            connection.send_bytes(msgspec.json.encode(Message(done=done, total=total)))
+            # A script that was stopped (Ctrl+Z) reads nothing, and the errand may hold a lock.
+            if _takes_more(connection):
+                connection.send_bytes(msgspec.json.encode(Message(done=done, total=total)))
 
         try:
             request = msgspec.json.decode(connection.recv_bytes(), type=Request)
@@ -130,6 +138,13 @@ class ErrandListener:
             if time.monotonic() > deadline:
                 raise ErrandFailed("nobody has answered for too long; nothing was changed")
         return msgspec.json.decode(connection.recv_bytes())
+
+
+def _takes_more(connection: Connection) -> bool:
+    """Tell whether a short message can be sent without waiting for the other side."""
+    writable = select.poll()
+    writable.register(connection, select.POLLOUT)
+    return bool(writable.poll(0))
 
 
 def _failure(reason: str) -> bytes:

@@ -26,6 +26,7 @@ from syncserver.sync.collection_check import (
 STEPS: Final = 3
 LATER: Final = "check again later"
 OLDER_POINT: Final = "use an older one if you need to restore; check the disk"
+UNREADABLE: Final = "check the owner and the mode of the user's files, and the disk"
 MAKE_ROOM: Final = "make room on the disk; a copy of each collection is needed to check it"
 MEDIA_REMEDIES: Final = {
     "missing": "ctl.py media check {user} --fix, after which devices that have them send them again",
@@ -53,7 +54,11 @@ def check(
         problems: list[Problem] = []
         for step, part in enumerate((_collection, _media, _backup)):
             progress(number * STEPS + step, len(folders) * STEPS)
-            problems += part(services, folder, quick=quick)
+            try:
+                problems += part(services, folder, quick=quick)
+            except OSError as problem:
+                what = f"cannot be read: {problem.filename}: {problem.strerror}"
+                problems.append(Problem("error", what, UNREADABLE))
         found[folder] = [asdict(problem) for problem in problems]
     progress(len(folders) * STEPS, len(folders) * STEPS)
     return found

@@ -22,6 +22,7 @@ ERRANDS: Final[dict[str, Errand]] = {
     "backup": backup_errands.backup,
     "backups": backup_errands.snapshots,
     "restore": backup_errands.restore,
+    "restore-copies": backup_errands.restore_copies,
     "restore-drill": backup_errands.drill,
     "check": check_errands.check,
     "media-check": media_errands.check,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from syncserver.collections import atomic_files
 from syncserver.media.archive import StagedFile, UploadedChange
@@ -50,7 +51,7 @@ def move_in(library: Library, batch: Batch, arrivals: Arrivals, store: SharedSto
     last_usn = max(before.last_usn, arrivals.last_usn)
     if before.last_usn:
         outcome.totals = Totals(last_usn, before.total_bytes, before.files)
-    for arrival in arrivals.entries:
+    for arrival in _one_of_each_name(arrivals.entries):
         check_name(arrival.name)
         content = _content(batch, arrival)
         if not before.last_usn:
@@ -62,6 +63,20 @@ def move_in(library: Library, batch: Batch, arrivals: Arrivals, store: SharedSto
     if outcome.entries or outcome.contents:
         with atomic_files.full_disk_is_passing_trouble():
             commit_outcome(library, Staged(batch, [], store), outcome)
+
+
+def _one_of_each_name(entries: Sequence[Arrival]) -> list[Arrival]:
+    """Return the entries with one for each name: a file before a deletion, with the later usn.
+
+    What another server knew by two normal forms of Unicode is one name here, and a package's list
+    may say anything.
+    """
+    found: dict[str, Arrival] = {}
+    for arrival in entries:
+        other = found.get(arrival.name, arrival)
+        kept = other if arrival.file is None else arrival
+        found[arrival.name] = structs.replace(kept, usn=max(arrival.usn, other.usn))
+    return list(found.values())
 
 
 def _content(batch: Batch, arrival: Arrival) -> StagedFile | None:

@@ -18,7 +18,7 @@ from anki import import_export_pb2
 from google.protobuf.message import DecodeError
 
 from syncserver.collections import atomic_files
-from syncserver.media.archive import PART_SIZE, UNREADABLE
+from syncserver.media.archive import COMPRESSIONS, PART_SIZE, UNREADABLE
 from syncserver.media.names import is_possible_name
 from syncserver.moving.old_indexes import FIRST_USN
 from syncserver.moving.old_servers import NotMovable
@@ -156,4 +156,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     members = {member.filename: member for member in listed}
     if len(listed) > MOST_MEMBERS or len(members) < len(listed):
         raise NotMovable("this is not a collection package (too many members, or two of a name)")
+    # Of other kinds, each of which has errors of its own, Anki makes none.
+    if any(member.compress_type not in COMPRESSIONS for member in listed):
+        raise NotMovable("this is not a collection package (it is compressed in another way)")
     return members

@@ -101,7 +101,8 @@ class Settings(BaseModel):
         default=ByteSize(500_000_000), description="Free disk space below which none is taken."
     )
     bulk_deletion_notes: Annotated[int, Field(ge=1)] = Field(
-        default=50, description="Notes deleted at once by a program that are a bulk deletion."
+        default=50,
+        description="Notes deleted at once by a program or a sync that are a bulk deletion.",
     )
     offsite_url: str = Field(
         default="",

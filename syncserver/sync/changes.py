@@ -28,6 +28,7 @@ def exchange_changes(
 
     Raises BadRequest when one of the client's objects cannot be merged.
     """
+    session.may_begin_again = False
     sent = _gather(collection, session)
     _merge(collection, session, received)
     return sent

@@ -86,6 +86,7 @@ def apply_chunk(collection: LibankiCollection, session: SyncSession, chunk: Chun
 
     Raises BadRequest when a note does not fit its notetype.
     """
+    session.may_begin_again = False
     usn = session.server_usn
     _count_rows(collection, session, chunk)
     collection.execute_many(

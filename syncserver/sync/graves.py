@@ -23,12 +23,8 @@ def collect_graves(collection: LibankiCollection, session: SyncSession) -> Grave
     return graves
 
 
-def apply_graves(collection: LibankiCollection, session: SyncSession, graves: Graves) -> None:
-    """Delete what the client deleted, each object by itself, and remember that for other devices.
-
-    Nothing cascades: the cards of a deleted note come with ids of their own (section 2.4 of the
-    protocol facts). An id that is not stored still gets a grave, and an older grave stays.
-    """
+def delete(collection: LibankiCollection, usn: int, graves: Graves) -> None:
+    """Delete objects, and give each a grave with this usn."""
     for table, kind, ids in (
         ("notes", NOTE, graves.notes),
         ("cards", CARD, graves.cards),
@@ -37,8 +33,19 @@ def apply_graves(collection: LibankiCollection, session: SyncSession, graves: Gr
         collection.execute_many(f"delete from {table} where id = ?", [[oid] for oid in ids])
         collection.execute_many(
             "insert or ignore into graves (oid, type, usn) values (?, ?, ?)",
-            [[oid, kind, session.server_usn] for oid in ids],
+            [[oid, kind, usn] for oid in ids],
         )
+
+
+def apply_graves(collection: LibankiCollection, session: SyncSession, graves: Graves) -> None:
+    """Delete what the client deleted, each object by itself, and remember that for other devices.
+
+    Nothing cascades: the cards of a deleted note come with ids of their own (section 2.4 of the
+    protocol facts). An id that is not stored still gets a grave, and an older grave stays.
+    """
+    delete(collection, session.server_usn, graves)
+    if session.may_begin_again:
+        session.deletions.append(graves)
     if graves.notes or graves.cards:
         session.counts = None  # an id may be given twice, or not be stored
     session.objects_stale = session.objects_stale or bool(graves.decks)

@@ -1,6 +1,5 @@
 """Put a collection that moves in into a user's place, with the stamps that devices need to see."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from syncserver.collections.lease import Lease
 from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
 from syncserver.sync.collection_file import Holdings, holdings, opened, validated_collection
 from syncserver.sync.full_upload import Candidate, replace_collection
+from syncserver.sync.new_stamps import look_new
 from syncserver.sync.sanity import STAMPED_TABLES
 
 NOTHING: Final = Holdings(notes=0, newest_review=0)
@@ -39,7 +39,7 @@ def move_in(lease: Lease, candidate: Candidate, backups_keep: int, *, keep_stamp
         keep_stamps = keep_stamps and (same or not replaced)
         _stamp_pending(collection)
         if not keep_stamps:
-            raise_times(collection)
+            look_new(collection, stored.head if stored else None)
     replace_collection(lease, candidate, backups_keep, restore_points.IMPORT)
     return MovedIn(candidate.holdings.notes, full_sync=not keep_stamps, replaced=replaced)
 
@@ -47,12 +47,6 @@ def move_in(lease: Lease, candidate: Candidate, backups_keep: int, *, keep_stamp
 def validated_candidate(path: Path) -> Candidate:
     """Check the collection at `path` as an upload. Raises UploadRefused."""
     return Candidate(path, validated_collection(path))
-
-
-def raise_times(collection: LibankiCollection) -> None:
-    """Make a collection look new to every device (section 2.2 of the protocol facts)."""
-    now = time.time_ns() // 1_000_000
-    collection.execute("update col set scm = ?1, mod = ?1, usn = max(usn, 0)", now)
 
 
 @dataclass(frozen=True, slots=True)

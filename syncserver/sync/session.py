@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from syncserver.collections.lease import Lease
+from syncserver.protocol.messages import Graves
 from syncserver.sync.row_counts import RowCounts
 from syncserver.sync_record import Tally
 
@@ -37,6 +38,9 @@ class SyncSession:
     objects_stale: bool = False
     timing_stale: bool = False
     tally: Tally = field(default_factory=Tally)
+    # What was deleted, for as long as nothing else was done and all of it could be repeated.
+    may_begin_again: bool = True
+    deletions: list[Graves] = field(default_factory=list)
 
     def is_new_to_client(self, usn: int) -> bool:
         """Tell whether an object with this usn was changed since the client's last sync."""

@@ -1,6 +1,7 @@
 """`start`: open the transaction of a sync, reserve the collection, exchange deletions."""
 
 from syncserver.collections.lease import Lease
+from syncserver.collections.libanki import LibankiCollection
 from syncserver.collections.slot import Caller
 from syncserver.errors import SyncConflict
 from syncserver.protocol.messages import Graves, StartRequest
@@ -25,10 +26,15 @@ def start(lease: Lease, caller: Caller, request: StartRequest) -> Graves:
     )
     collection = lease.collection
     session.counts = trusted_counts(collection)
-    collection.begin()
-    collection.restore_buried_cards()
+    begin_transaction(collection)
     graves = collect_graves(collection, session)
     if request.graves is not None:
         apply_graves(collection, session, request.graves)
     lease.reserve(caller, session)
     return graves
+
+
+def begin_transaction(collection: LibankiCollection) -> None:
+    """Open the transaction of a sync, with what every sync begins with."""
+    collection.begin()
+    collection.restore_buried_cards()

@@ -25,7 +25,16 @@ from syncserver.media.index import IndexUnusable
 from syncserver.media.refusal import megabytes
 from syncserver.protocol import messages
 from syncserver.settings import Settings
-from syncserver.sync import changes, chunks, finish, full_download, full_upload, graves, sanity
+from syncserver.sync import (
+    bulk_deletion,
+    changes,
+    chunks,
+    finish,
+    full_download,
+    full_upload,
+    graves,
+    sanity,
+)
 from syncserver.sync import meta as meta_step
 from syncserver.sync import start as start_step
 from syncserver.sync.session import current_session
@@ -107,6 +116,8 @@ def start(call: Call) -> Answer:
         refusals_in_journal(call, caller),
         call.services.collections.lease(device.user.folder, caller) as lease,
     ):
+        if request.graves is not None:
+            bulk_deletion.keep_before_start(lease, request.graves, _policy(call))
         answer = start_step.start(lease, caller, request)
         call.context.tally = current_session(lease).tally
     near_limits.note_seen(call.services, device)
@@ -119,7 +130,14 @@ def apply_graves(call: Call) -> None:
     device = call.device()
     request = call.message(messages.ApplyGravesRequest)
     with call.resumed(device) as lease:
+        bulk_deletion.keep_before_more(lease, request.chunk, _policy(call))
         graves.apply_graves(lease.collection, current_session(lease), request.chunk)
+
+
+def _policy(call: Call) -> bulk_deletion.Policy:
+    services = call.services
+    limit = services.settings.bulk_deletion_notes
+    return bulk_deletion.Policy(limit, services.restore_points.keep_before_deleting)
 
 
 def apply_changes(call: Call) -> Answer:

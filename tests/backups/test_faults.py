@@ -162,6 +162,31 @@ def add_unsound_page(stored: Path, tmp_path: Path) -> None:
     stored.write_bytes(copy.read_bytes())
 
 
+def test_one_users_unreadable_files_keep_no_command_from_the_others(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device
+) -> None:
+    snapshot = keeper.backup(account)
+    broken = server.new_account()
+    folder = server.data_root / "users" / broken.name
+    folder.mkdir()
+    (folder / "backups").write_bytes(b"no folder")
+    try:
+        drill = keeper.ctl("restore-drill", "--json")
+        assert drill.exit_code == FAILED
+        assert drill.json[account.name]["snapshot"] == snapshot
+        assert "Not a directory" in drill.json[broken.name]["problem"]
+        taken = keeper.ctl("backup", "--all", "--json")
+        assert taken.exit_code == FAILED
+        assert taken.json[account.name]["problem"] is None
+        checked = keeper.ctl("check")
+        assert checked.exit_code == FAILED
+        assert "Not a directory" in checked.output
+        assert "the server failed" not in checked.output + checked.errors
+    finally:
+        with server.accounts() as accounts:
+            accounts.users.delete(broken.name, purge=True)
+
+
 # No room
 
 

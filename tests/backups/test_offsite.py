@@ -1,5 +1,6 @@
 """Copies of restore points in a real S3-compatible store: sent, kept, fetched, and its failures."""
 
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -8,8 +9,13 @@ from typing import Any
 
 import pytest
 
+from syncserver.accounts.database import migrate, open_database
+from syncserver.accounts.host_keys import HostKeys
+from syncserver.accounts.passwords import Passwords
+from syncserver.accounts.users import Users
 from syncserver.backups.object_store import ObjectStore as Client
 from syncserver.backups.offsite import Offsite
+from syncserver.collections.atomic_files import replace, temporary_file
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.restore_points import named_point
 from syncserver.settings import Settings
@@ -112,7 +118,12 @@ def test_a_restore_fetches_what_is_not_here_any_more_with_its_media(
     (folder / "media-trash").mkdir()
 
     restored = keeper.must("restore", account.name, snapshot, "--json").json
-    assert restored["media"] == {"unchanged": 0, "brought_back": 3, "missing": []}
+    assert restored["media"] == {
+        "unchanged": 0,
+        "brought_back": 3,
+        "missing": [],
+        "problem": None,
+    }
     download_after_restore(laptop)
     assert contents_of(laptop) == before
     bring_media_into_step(laptop)
@@ -160,6 +171,175 @@ def test_a_new_server_gets_everything_back_from_the_store(
         newcomer.close()
     finally:
         new_server.stop()
+
+
+def test_a_lost_machine_comes_back_from_the_store_with_its_users_and_their_media(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    kept_elsewhere = options(store, offsite_prefix="lost/")
+    lost = WatchedServer(tmp_path / "lost", kept_elsewhere)
+    anna, berta, device = lost.new_account(), lost.new_account(), Device(tmp_path / "device")
+    try:
+        device.login(lost.url, anna)
+        content = {"one.mp3": b"the first", "two.mp3": b"the second"}
+        for name, data in content.items():
+            write_media(device, name, data)
+        refer_to_media(device, content)
+        assert device.sync() == FULL_UPLOAD
+        device.upload()
+        sync_media(device)
+        before = contents_of(device)
+        wait_until_sent(lost, Keeper(lost).backup(anna))
+    finally:
+        lost.kill()
+    found = WatchedServer(tmp_path / "found", kept_elsewhere)
+    try:
+        keeper = Keeper(found)
+        running = keeper.ctl("restore-offsite")
+        assert running.exit_code == 1
+        assert "in use" in running.errors, "accounts are not replaced under a server"
+        found.stop()
+        fail_at_the_media_and_be_repeated(keeper, anna)
+        keeper.must("sql", anna.name, "select 1")  # which makes an empty collection
+        done = keeper.must("restore-offsite", "--json").json
+        assert done["users"][anna.name]["notes"] == device.col.note_count()
+        assert done["users"][anna.name]["media"]["brought_back"] == len(content)
+        assert done["users"][berta.name]["snapshot"] is None
+        again = keeper.must("restore-offsite").output
+        assert "accounts: those that are here" in again
+        assert f"{anna.name}: has a collection here" in again
+        found.start()
+        newcomer = Device(tmp_path / "newcomer").login(found.url, anna)
+        newcomer.download()
+        assert contents_of(newcomer) == before
+        bring_media_into_step(newcomer)
+        assert media_of(newcomer) == {name: sha1(data) for name, data in content.items()}
+        newcomer.close()
+        assert device.auth is not None
+        device.auth.endpoint = found.url
+        download_after_restore(device)  # with the key that it had
+        device.close()
+    finally:
+        found.stop()
+
+
+def fail_at_the_media_and_be_repeated(keeper: Keeper, account: Account) -> None:
+    """See that a collection comes back only with its media, and comes when these can."""
+    folder = keeper.server.data_root / "users" / account.name
+    folder.mkdir()
+    (folder / "media.db").write_bytes(b"damaged" * 1000)
+    ended = keeper.ctl("restore-offsite")
+    assert ended.exit_code == 1
+    assert f"{account.name}: FAILED: media: " in ended.output
+    (folder / "media.db").unlink()
+    assert f"{account.name}: 2" in keeper.must("restore-offsite").output
+    shutil.rmtree(folder)
+
+
+def test_accounts_are_sent_when_something_in_them_has_changed(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    settings = Settings.model_validate(
+        {"data_root": tmp_path, **options(store, offsite_prefix="accounts only/")}
+    )
+    settings.users_folder.mkdir()
+    engine = open_database(settings.accounts_url)
+    migrate(engine)
+    users, keys = Users(engine, Passwords(settings)), HostKeys(engine, 100)
+    copies = Offsite(settings, Client(settings)).accounts
+    assert not copies.send_if_changed(), "nobody is there yet"
+    anna = users.add("anna", "the first password")
+    assert copies.send_if_changed()
+    assert not copies.send_if_changed()
+    key = keys.issue(anna, "client", "127.0.0.1")
+    assert copies.send_if_changed()
+    device = keys.authenticate(key)
+    assert device is not None
+    keys.note_use(device, "client", "127.0.0.2")
+    keys.flush_uses()
+    restarted = Offsite(settings, Client(settings)).accounts
+    assert not restarted.send_if_changed(), "that a key was used is no change"
+    engine.dispose()
+    (tmp_path / "accounts.db").unlink()
+    with temporary_file(tmp_path) as fetched:
+        assert copies.fetch_newest(fetched) == copies.copies()[-1]
+        replace(fetched, tmp_path / "accounts.db")
+    assert [user.name for user in users.all_users()] == ["anna"]
+    assert keys.authenticate(key) is not None
+    engine.dispose()
+    assert list(settings.users_folder.iterdir()) == [], "nothing half-made is left"
+
+
+def test_another_store_gets_all_of_it_again(
+    store: ObjectStore, tmp_path: Path, unused_device: NewDevice
+) -> None:
+    server = WatchedServer(tmp_path / "server", options(store, offsite_prefix="first/"))
+    try:
+        account = server.new_account()
+        device = unused_device("device").login(server.url, account)
+        write_media(device, "one.mp3", b"the only one")
+        refer_to_media(device, ["one.mp3"])
+        assert device.sync() == FULL_UPLOAD
+        device.upload()
+        sync_media(device)
+        snapshot = Keeper(server).backup(account)
+        wait_until_sent(server, snapshot)
+        server.stop()
+        text = server.config.read_text(encoding="utf-8")
+        server.config.write_text(text.replace("first/", "second/"), encoding="utf-8")
+        server.start()
+        wait_until(lambda: len(server.events("offsite_sent")) == 2, "it is sent again")
+        of_each = [
+            [name.partition("/")[2] for name in store.names(prefix) if "/accounts/" not in name]
+            for prefix in ("first/", "second/")
+        ]
+        assert of_each[0] == of_each[1]
+        assert any(name.startswith("media/") for name in of_each[1])
+    finally:
+        server.stop()
+
+
+def test_a_user_whose_files_cannot_be_read_keeps_no_copy_of_others_here(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device
+) -> None:
+    broken = server.data_root / "users" / "0-comes-first"
+    broken.mkdir()
+    (broken / "backups").write_bytes(b"no folder")
+    try:
+        told = len(server.events("offsite_failed"))
+        wait_until_sent(server, keeper.backup(account))
+        wait_until(lambda: len(server.events("offsite_failed")) > told, "it is told")
+        failure = server.events("offsite_failed")[-1]
+        assert (failure["folder"], failure["users"]) == (broken.name, 1)
+    finally:
+        shutil.rmtree(broken)
+
+
+def test_a_deleted_users_copies_go_when_that_is_asked_for(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device, store: ObjectStore
+) -> None:
+    folder = server.user_folder(account).name
+    wait_until_sent(server, keeper.backup(account))
+    assert keeper.ctl("deluser", account.name, "--offsite", "--yes").exit_code == 2
+    ended = keeper.must("deluser", account.name, "--purge", "--yes")
+    assert "still in the store" in ended.errors
+    assert store.names(f"{PREFIX}users/{folder}/")
+    with server.accounts() as accounts:
+        accounts.users.add(account.name, account.password)
+    keeper.must("deluser", account.name, "--purge", "--offsite", "--yes")
+    assert store.names(f"{PREFIX}users/{folder}/") == []
+
+
+def test_a_copy_whose_description_was_damaged_is_listed_as_such(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device, store: ObjectStore
+) -> None:
+    snapshot = keeper.backup(account)
+    wait_until_sent(server, snapshot)
+    name = f"{PREFIX}users/{server.user_folder(account).name}/collection-{snapshot}.json"
+    store.client.put_object(BUCKET, name, io.BytesIO(b"{"), 1)
+    assert [(one["snapshot"], one["sound"]) for one in listed(keeper, account)] == [
+        (snapshot, None)
+    ]
 
 
 def test_while_the_store_is_down_points_stay_here_and_are_sent_later(

@@ -144,10 +144,34 @@ def test_media_come_back_from_the_trash_and_what_is_missing_is_named(
         trashed.unlink()
 
     ended = keeper.must("restore", account.name, snapshot, "--json")
-    assert ended.json["media"] == {"unchanged": 1, "brought_back": 2, "missing": ["lost.mp3"]}
+    media = {"unchanged": 1, "brought_back": 2, "missing": ["lost.mp3"], "problem": None}
+    assert ended.json["media"] == media
     bring_media_into_step(laptop)
     expected = {name: sha1(content) for name, content in before.items() if name != "lost.mp3"}
     assert media_of(laptop) == {**expected, "later.mp3": sha1(b"later")}
+
+
+def test_a_restore_whose_media_are_in_trouble_is_told_as_one(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device
+) -> None:
+    write_media(laptop, "one.mp3", b"one")
+    refer_to_media(laptop, ["one.mp3"])
+    laptop.sync()
+    sync_media(laptop)
+    snapshot = keeper.backup(account)
+    server.stop()
+    index = server.user_folder(account) / "media.db"
+    index.rename(index.with_name("aside"))
+    index.write_bytes(b"damaged" * 1000)
+    server.start()
+    ended = keeper.must("restore", account.name, snapshot)
+    assert ended.output.startswith(f"restored {snapshot}: ")
+    assert "not all media were brought back" in ended.errors
+    assert server.events("collection_restored")[-1]["snapshot"] == snapshot
+    server.stop()
+    index.with_name("aside").rename(index)
+    server.start()
+    download_after_restore(laptop)
 
 
 def test_a_damaged_collection_can_be_replaced_by_a_restore_point(

@@ -199,6 +199,23 @@ def test_a_name_is_found_in_whatever_form_it_is_typed(operator: Operator) -> Non
         assert events(lines) == ["user_added"], typed
 
 
+@pytest.mark.parametrize("with_a_server", [True, False])
+def test_imports_and_edits_are_kept_with_their_caller(
+    operator: Operator, tmp_path: Path, with_a_server: bool
+) -> None:
+    operator.add("anna", "secret")
+    if with_a_server:
+        operator.must("start")
+    add_deck = "col.decks.add_normal_deck_with_name('by hand')"
+    operator.must("shell", "anna", "--commit", "--command", add_deck)
+    operator.must("copy", "anna", str(tmp_path / "copy.anki2"))
+    operator.must("import", "anna", str(tmp_path / "copy.anki2"), "--yes")
+    lines = operator.must("audit", "--json").json
+    done = {line["event"]: line.get("operator") for line in lines}
+    who = operator_of_this_process()
+    assert (done["collection_edited"], done["collection_imported"]) == (who, who)
+
+
 def test_a_time_that_is_none_is_wrong_usage(operator: Operator) -> None:
     result = operator.ctl("audit", "--since", "yesterday")
     assert result.exit_code == 2

@@ -269,9 +269,15 @@ def broken_member(archive: zipfile.ZipFile, _collection: bytes) -> None:
     archive.writestr("collection.anki2", b"SQLite format 3\0 and then nothing")
 
 
+def packed_in_another_way(archive: zipfile.ZipFile, collection: bytes) -> None:
+    archive.compression = zipfile.ZIP_LZMA
+    archive.writestr("collection.anki2", collection)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (packed_in_another_way, "compressed in another way"),
         (collection_bomb, "larger than max_collection_bytes"),
         (zip_bomb, "larger than max_collection_bytes"),
         (list_bomb, "media is too large"),

@@ -73,6 +73,7 @@ def test_one_command_shows_its_value(
         (f"{ADD}import sys; sys.exit(1)", ""),
         ("is no python", "SyntaxError"),
         (f"{ADD}exit(3)", ""),
+        (f"{ADD}import sys; sys.exit('nothing to do')", "nothing to do\n"),
     ],
 )
 def test_after_an_error_nothing_is_kept(

@@ -7,6 +7,7 @@ import pytest
 
 from syncserver.collections import restore_points
 from syncserver.collections.folders import UserFolder
+from syncserver.collections.retention import MANUAL, Limits
 
 
 @pytest.fixture
@@ -48,6 +49,33 @@ def test_pinned_ones_stay_and_do_not_count(folder: UserFolder) -> None:
         keep(folder, f"{number}")
     keep(folder, "pinned too", pinned=True)
     assert contents(folder) == ["pinned", "3", "4", "5", "pinned too"]
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_what_is_replaced_after_the_clock_was_set_back_stays(
+    folder: UserFolder, pinned: bool
+) -> None:
+    folder.prepare_backups()
+    for day in "123":
+        later = folder.backups / f"collection-2099010{day}T000000.000000Z.upload.anki2"
+        later.write_text(f"later {day}", encoding="ascii")
+    keep(folder, "replaced now", pinned=pinned)
+    ordinary = ["later 2", "later 3"]
+    assert contents(folder) == ["replaced now", *(["later 1"] * pinned), *ordinary]
+
+
+def test_what_is_taken_after_the_clock_was_set_back_is_not_thinned_out_at_once(
+    folder: UserFolder,
+) -> None:
+    folder.prepare_backups()
+    for second in "1234":
+        name = f"collection-20990101T00000{second}.000000Z.manual.anki2.zst"
+        (folder.backups / name).write_text(second, encoding="ascii")
+    taken = restore_points.new_point(folder, MANUAL, pinned=False, packed=True)
+    taken.path.write_text("taken", encoding="ascii")
+    one = Limits(recent=1, daily=0, weekly=0, monthly=0, before_changes=1)
+    restore_points.thin_out(folder, one, taken)
+    assert contents(folder) == ["taken", "4"]
 
 
 def test_what_other_people_put_there_stays(folder: UserFolder) -> None:

@@ -4,6 +4,7 @@ import os
 import socket
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from multiprocessing.connection import Client
 from pathlib import Path
@@ -16,18 +17,23 @@ from syncserver.collections import data_root_lock
 from syncserver.errands.channel import (
     SOCKET_NAME,
     ErrandListener,
+    Message,
     NoAnswer,
     Request,
+    _reachable,
     ask_server,
     run_errand,
 )
 from syncserver.errands.errand import ErrandFailed
 from syncserver.errands.registry import ERRANDS
+from syncserver.errors import ServerBusy
 from syncserver.services import Services
 from syncserver.settings import Settings
 
 # Unix sockets may not have names longer than this; data roots may.
 LONGEST_ADDRESS = 107
+MORE_THAN_A_SOCKET_HOLDS = 3000
+PATIENCE = 30.0
 
 
 def no_progress(_done: int, _total: int) -> None:
@@ -73,6 +79,34 @@ def test_progress_is_told_while_the_errand_runs(services: Services) -> None:
         services.settings.data_root, check("anna"), lambda done, total: told.append((done, total))
     )
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_script_that_reads_nothing_holds_up_nobody(services: Services) -> None:
+    media = services.media.library("anna").folder
+    media.prepare()
+    for number in range(MORE_THAN_A_SOCKET_HOLDS):
+        (media.files / f"{number}.png").write_bytes(b"x")
+    fix = Request("media-check", {"folders": ["anna"], "fix": True})
+    run_errand(services, fix, no_progress)
+    with _reachable(services.settings.data_root / SOCKET_NAME) as address, Client(address) as idle:
+        idle.send_bytes(msgspec.json.encode(check("anna")))
+        assert idle.poll(PATIENCE), "the errand has begun"
+        deadline = time.monotonic() + PATIENCE
+        while (busy := _is_busy(services)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not busy, "the media are free again though nobody has read a word"
+        answer = Message()
+        while answer.result is None:
+            answer = msgspec.json.decode(idle.recv_bytes(), type=Message)
+        assert answer.result["anna"]["clean"]
+
+
+def _is_busy(services: Services) -> bool:
+    try:
+        with services.media.owned("anna"):
+            return False
+    except ServerBusy:
+        return True
 
 
 def test_an_unknown_errand_fails_with_its_name(services: Services) -> None:
