@@ -22,6 +22,11 @@ GATEWAY: Final = {
     503: "A proxy answers that the service is not available (HTTP 503)",
     504: "A proxy waited for the sync server in vain (HTTP 504)",
 }
+# nginx and Apache say it with a status that stands for much else.
+LARGE_HEADER_WORDS: Final = (
+    "Header Or Cookie Too Large",
+    "request header field exceeds server limit",
+)
 CHECK_THE_PATH: Final = (
     "Check the port and the path: a server in a folder of a website has that folder in its address."
 )
@@ -140,6 +145,14 @@ def _server_error(reply: Reply) -> Finding:
             directives.UPSTREAM,
             reply,
         )
+    if reply.is_page:  # ours says it in one line of text
+        return _problem(
+            f"A program in front of the server has failed (HTTP {reply.status}).",
+            "Look into its error log, and at the address to which it passes requests on: the slash"
+            " at the end counts.",
+            directives.UPSTREAM,
+            reply,
+        )
     return failed(
         f"The server has a problem of its own (HTTP {reply.status}){quoted(reply)}.",
         "Look for request_failed in its log.",
@@ -170,7 +183,7 @@ def _known_refusal(reply: Reply) -> Finding | None:
             " [DEFAULT] say how many. Behind a proxy that is not in trusted_proxies, the failures of"
             " everybody count together.",
         )
-    if reply.status in (431, 494) or "Header Or Cookie Too Large" in reply.text:
+    if reply.status in (431, 494) or any(words in reply.text for words in LARGE_HEADER_WORDS):
         return _problem(
             f"The headers of a request are too large for a proxy (HTTP {reply.status}).",
             "Allow headers of 8 kB.",
