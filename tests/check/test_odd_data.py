@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from syncserver.control.checks import files
-from tests.check.conftest import Check
+from tests.check.conftest import Check, run_check
 from tests.support.accounts import Account
 from tests.support.faults_server import WatchedServer
 
@@ -86,6 +86,12 @@ def test_whoever_may_not_look_is_told_who_may(reachable: Path) -> None:
         assert found
         assert "as the user of the server" in found.remedy
     assert files.out_of_reach(data_root) is None
+
+
+def test_a_terminal_of_another_encoding_shows_all_the_same(server: WatchedServer) -> None:
+    os.chmod(server.data_root, 0o755)
+    checked = run_check(server.config, "--quick", PYTHONIOENCODING="latin-1")
+    assert "\\u2192 chmod 700" in checked.output
 
 
 def test_a_remedy_can_be_typed_whatever_the_names_are(tmp_path: Path) -> None:

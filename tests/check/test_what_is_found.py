@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -315,7 +314,7 @@ def prepare(config: Path) -> None:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Iterator[Path]:
+def config(tmp_path: Path) -> Path:
     """A configuration whose server was never started."""
     path = tmp_path / "production.ini"
     path.write_text(f"[DEFAULT]\ndata_root = {tmp_path / 'data'}\n{SERVER_SECTIONS}")

@@ -2,6 +2,7 @@
 
 import http.client
 import ssl
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
@@ -101,9 +102,12 @@ def quoted(reply: Reply) -> str:
 
 
 def _redirect(reply: Reply, asked: str, address: Address) -> Finding:
-    location = urljoin(f"{address.url}{asked}", reply.headers.get("Location", ""))
-    target = urlsplit(location)
-    upgraded = (target.scheme, target.hostname) == ("https", address.host)
+    location = reply.headers.get("Location", "")
+    upgraded = False
+    with suppress(ValueError):  # it may be no address at all
+        location = urljoin(f"{address.url}{asked}", location)
+        target = urlsplit(location)
+        upgraded = (target.scheme, target.hostname) == ("https", address.host)
     kind = "the same address with https://" if upgraded and not address.encrypted else location
     better = location[: -len(asked)] if asked and location.endswith(asked) else ""
     return _problem(
