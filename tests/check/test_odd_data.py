@@ -3,7 +3,6 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,7 @@ from syncserver.control.checks import files
 from tests.check.conftest import Check, run_check
 from tests.support.accounts import Account
 from tests.support.faults_server import WatchedServer
-
-SOMEBODY_ELSE = 12345
+from tests.support.somebody_else import somebody_else
 
 
 @pytest.fixture
@@ -30,18 +28,6 @@ def reachable() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         yield Path(folder)
-
-
-@contextmanager
-def somebody_else() -> Iterator[None]:
-    """Be another user for a while."""
-    if os.geteuid():
-        pytest.skip("only root may become somebody else")
-    os.seteuid(SOMEBODY_ELSE)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.mark.parametrize(
