@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from syncserver.collections import atomic_files
 from syncserver.control.doctor.address import Address
 from syncserver.control.doctor.findings import Finding, failed, skipped, well
 from syncserver.control.doctor.login import Person
@@ -83,7 +84,7 @@ def _environment(job: ClientJob, folder: Path) -> dict[str, str]:
     trusted = folder / "trusted.pem"
     system = ssl.get_default_verify_paths()
     files = [Path(system.cafile), job.ca] if system.cafile else [job.ca]
-    trusted.write_bytes(b"\n".join(file.read_bytes() for file in files))
+    atomic_files.write_parts(trusted, (b"%b\n" % file.read_bytes() for file in files))
     folders = {"SSL_CERT_DIR": system.capath} if system.capath else {}
     return {**os.environ, "SSL_CERT_FILE": str(trusted), **folders}
 
