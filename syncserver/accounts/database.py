@@ -91,11 +91,17 @@ def check_reachable(engine: Engine) -> None:
 
     A SQLite file that was removed still answers those who have it open.
     """
-    file = Path(str(engine.url.database))
-    if engine.url.get_backend_name() == "sqlite" and not file.exists():
+    if file := missing_file(engine):
         raise ServerBusy("The accounts are gone.", cause=f"account database: no file {file}")
     with reading(engine) as connection:
         connection.execute(text("SELECT 1 FROM users LIMIT 1"))
+
+
+def missing_file(engine: Engine) -> Path | None:
+    """Return the file of a SQLite database that is not there; to connect would make an empty one."""
+    file = Path(str(engine.url.database))
+    is_missing = engine.url.get_backend_name() == "sqlite" and not file.exists()
+    return file if is_missing else None
 
 
 def migrate(engine: Engine) -> None:

@@ -27,6 +27,8 @@ CLIENT_VERSION_LENGTH: Final = 128
 ADDRESS_LENGTH: Final = 64
 TOKEN_NAME_LENGTH: Final = 128
 REASON_LENGTH: Final = 255
+# Of an Integer in PostgreSQL; a larger number is an error of the database's, not an unknown row.
+LARGEST_ID: Final = 2**31 - 1
 
 
 class UtcDateTime(TypeDecorator[datetime]):

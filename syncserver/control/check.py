@@ -1,6 +1,7 @@
 """The command `check`: look everything over, and say what to do about what is found."""
 
 import os
+import shlex
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -57,9 +58,8 @@ def _all_findings(config: Path, user_name: str | None, *, quick: bool) -> tuple[
     installation = open_installation(config)
     settings = installation.settings
     findings = list(configuration.inconsistent(config, settings, installation.server, os.environ))
-    if not settings.data_root.is_dir():
-        remedy = "start the server, which makes it; or correct data_root"
-        return [*findings, Finding("error", str(settings.data_root), "is missing", remedy)], 0
+    if out_of_reach := files.out_of_reach(settings.data_root):
+        return [*findings, out_of_reach], 0
     findings += files.ownership(settings.data_root, deep=not quick)
     findings += files.running_server(settings.data_root)
     findings += files.space(settings.data_root)
@@ -85,9 +85,8 @@ def _of_users(installation: Installation, users: list[User], *, quick: bool) -> 
     if not users:
         return []
     if data_root_lock.owner(data_root) is None and data_root.stat().st_uid != os.geteuid():
-        remedy = "run it as the user of the server: runuser -u NAME -- ./ctl.py check"
         problem = "not looked at: files would come to belong to the wrong user"
-        return [Finding("error", "collections and media", problem, remedy)]
+        return [Finding("error", "collections and media", problem, files.AS_THE_SERVER)]
     folders = [user.folder for user in users]
     try:
         found = run_errand(installation, "check", "checking", folders=folders, quick=quick)
@@ -95,10 +94,14 @@ def _of_users(installation: Installation, users: list[User], *, quick: bool) -> 
         remedy = "look into the server's log; restart it if it does not answer"
         return [Finding("error", "collections and media", f"not looked at: {problem}", remedy)]
     return [
-        Finding(one["severity"], user.name, one["what"], one["remedy"].format(user=user.name))
+        Finding(one["severity"], user.name, one["what"], _for_user(one["remedy"], user))
         for user in users
         for one in found[user.folder]
     ]
+
+
+def _for_user(remedy: str, user: User) -> str:
+    return remedy.format(user=shlex.quote(user.name))
 
 
 def _print(findings: list[Finding], users: int) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from syncserver.accounts.host_keys import HostKey
+from syncserver.accounts.tables import LARGEST_ID
 from syncserver.control.installation import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -16,7 +17,8 @@ from syncserver.control.output import NO_SUCH_USER, CommandFailed, print_json, p
 
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="The user's name.")]
 KeyArgument = Annotated[
-    int | None, typer.Argument(metavar="[KEY]", help="The number that lskeys shows.")
+    int | None,
+    typer.Argument(metavar="[KEY]", max=LARGEST_ID, help="The number that lskeys shows."),
 ]
 
 

@@ -11,6 +11,7 @@ else goes to standard error, one line at a time. The exit codes, which scripts m
     78  the configuration file is missing or wrong (EX_CONFIG)
 """
 
+import io
 import json
 import os
 import sys
@@ -41,6 +42,17 @@ class CommandFailed(Exception):
     def __init__(self, message: str, exit_code: int = FAILED) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def print_whatever_it_is() -> None:
+    """Have standard output and error take every text, whatever their encoding is.
+
+    What cannot be shown is written as its number; it would otherwise end a command in the middle of
+    what it has to say.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: str) -> None:

@@ -38,6 +38,7 @@ from syncserver.control.output import (
     WRONG_CONFIGURATION,
     CommandFailed,
     note,
+    print_whatever_it_is,
     say,
 )
 from syncserver.errands.channel import NoAnswer
@@ -101,6 +102,7 @@ EXPLAINED: Final = (
 
 def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
+    print_whatever_it_is()
     try:
         build_program()()
     except Exception as problem:

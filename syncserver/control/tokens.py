@@ -8,6 +8,7 @@ import typer
 
 from syncserver.accounts.api_tokens import ApiToken
 from syncserver.accounts.scopes import Scope
+from syncserver.accounts.tables import LARGEST_ID
 from syncserver.control.installation import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -75,7 +76,9 @@ def list_tokens(
 @program.command()
 def revoke(
     user_name: UserArgument,
-    token_id: Annotated[int, typer.Argument(metavar="TOKEN", help="The id that ls shows.")],
+    token_id: Annotated[
+        int, typer.Argument(metavar="TOKEN", max=LARGEST_ID, help="The id that ls shows.")
+    ],
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:

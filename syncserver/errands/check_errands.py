@@ -1,6 +1,7 @@
 """The errand of `ctl.py check`: each user's collection, media and backups, without ending a sync."""
 
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -22,11 +23,11 @@ from syncserver.sync.collection_check import (
     problems_of_copy,
 )
 
-# Of each user: the collection, the media, the newest backup.
-STEPS: Final = 3
 LATER: Final = "check again later"
 OLDER_POINT: Final = "use an older one if you need to restore; check the disk"
-UNREADABLE: Final = "check the owner and the mode of the user's files, and the disk"
+UNREADABLE: Final = (
+    "check the disk (dmesg, smartctl) and whose the file is; bring it back from a backup"
+)
 MAKE_ROOM: Final = "make room on the disk; a copy of each collection is needed to check it"
 MEDIA_REMEDIES: Final = {
     "missing": "ctl.py media check {user} --fix, after which devices that have them send them again",
@@ -52,19 +53,27 @@ def check(
     found = {}
     for number, folder in enumerate(folders):
         problems: list[Problem] = []
-        for step, part in enumerate((_collection, _media, _backup)):
-            progress(number * STEPS + step, len(folders) * STEPS)
-            try:
-                problems += part(services, folder, quick=quick)
-            except OSError as problem:
-                what = f"cannot be read: {problem.filename}: {problem.strerror}"
-                problems.append(Problem("error", what, UNREADABLE))
+        for step, part in enumerate(PARTS):
+            progress(number * len(PARTS) + step, len(folders) * len(PARTS))
+            problems += _looked_at(services, folder, part, quick=quick)
         found[folder] = [asdict(problem) for problem in problems]
-    progress(len(folders) * STEPS, len(folders) * STEPS)
+    progress(len(folders) * len(PARTS), len(folders) * len(PARTS))
     return found
 
 
-def _collection(services: Services, folder: str, *, quick: bool) -> list[Problem]:
+def _looked_at(services: Services, folder: str, part: str, *, quick: bool) -> list[Problem]:
+    """Look at one part; what cannot be read is a problem too, and keeps nobody else unchecked."""
+    try:
+        return PARTS[part](services, folder, quick)
+    except FileNotFoundError:
+        if not (services.settings.users_folder / folder).exists():
+            return []  # the user was deleted meanwhile
+        return [Problem("warning", f"{part} not checked: files went away meanwhile", LATER)]
+    except (OSError, sqlite3.Error) as problem:
+        return [Problem("error", f"{part} not checked: {problem}", UNREADABLE)]
+
+
+def _collection(services: Services, folder: str, quick: bool) -> list[Problem]:
     user = UserFolder(services.settings.users_folder / folder)
     if not user.collection.exists():
         return []
@@ -96,7 +105,7 @@ def _problems(services: Services, user: UserFolder) -> list[Problem]:
     return problems
 
 
-def _media(services: Services, folder: str, *, quick: bool) -> list[Problem]:
+def _media(services: Services, folder: str, quick: bool) -> list[Problem]:
     if not services.media.library(folder).has_index():
         return []
     try:
@@ -138,7 +147,7 @@ def _media_problems(found: Findings) -> Iterator[Problem]:
         )
 
 
-def _backup(services: Services, folder: str, *, quick: bool) -> list[Problem]:
+def _backup(services: Services, folder: str, quick: bool) -> list[Problem]:
     """Look whether the newest restore point could be restored."""
     points = services.restore_points.points(folder) if not quick else []
     if not points or points[-1].path.with_name(f"{points[-1].path.name}-wal").exists():
@@ -161,3 +170,11 @@ def _copy_with_log(collection: Path, copy: Path) -> None:
     log = collection.with_name(f"{collection.name}-wal")
     if log.exists():
         atomic_files.copy(log, copy.with_name(f"{copy.name}-wal"))
+
+
+# What of each user is looked at, by what it is called in a finding.
+PARTS: Final[Mapping[str, Callable[[Services, str, bool], list[Problem]]]] = {
+    "collection": _collection,
+    "media": _media,
+    "newest restore point": _backup,
+}

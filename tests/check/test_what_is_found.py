@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -315,7 +314,7 @@ def prepare(config: Path) -> None:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Iterator[Path]:
+def config(tmp_path: Path) -> Path:
     """A configuration whose server was never started."""
     path = tmp_path / "production.ini"
     path.write_text(f"[DEFAULT]\ndata_root = {tmp_path / 'data'}\n{SERVER_SECTIONS}")
@@ -395,6 +394,30 @@ def test_a_password_that_everybody_may_read(config: Path, tmp_path: Path) -> Non
     assert "geheim" not in checked.output
     os.chmod(config, 0o600)
     assert not run_check(config, "--json").about("production.ini")
+
+
+@pytest.mark.parametrize(
+    ("option", "section"),
+    [
+        ("metrics_token = geheim", "DEFAULT"),
+        ("offsite_secret_key = geheim", "DEFAULT"),
+        ("first_password = geheim", "server:main"),
+    ],
+)
+def test_every_option_that_is_a_secret_is_one_in_a_file_that_others_may_read(
+    option: str, section: str, config: Path, tmp_path: Path
+) -> None:
+    os.chmod(with_options(config, option, section=section), 0o644)
+    checked = run_check(config, "--json")
+    assert "everybody" in checked.only("production.ini")["problem"]
+    assert "geheim" not in checked.output
+    secret_file = tmp_path / "secret"
+    secret_file.write_text("geheim")
+    os.chmod(secret_file, 0o644)
+    name = f"SYNCSERVER_{option.split(maxsplit=1)[0].upper()}"
+    told = run_check(config, "--json", **{f"{name}_FILE": str(secret_file)})
+    assert told.only("secret")["remedy"] == f"chmod 600 {secret_file}"
+    assert not run_check(config, "--json", **{name: "geheim"}).about("production.ini")
 
 
 def test_a_database_that_does_not_answer(config: Path) -> None:

@@ -35,6 +35,13 @@ def test_a_token_is_told_as_json(operator: Operator) -> None:
     assert timedelta(days=29) < end - datetime.now(timezone.utc) <= timedelta(days=30)
 
 
+def test_a_number_that_no_token_and_no_key_can_have_is_wrong_usage(operator: Operator) -> None:
+    operator.add("anna")
+    for command in (("token", "revoke"), ("revoke",)):
+        assert operator.ctl(*command, "anna", str(2**31)).exit_code == 2
+        assert operator.ctl(*command, "anna", str(2**31 - 1)).exit_code == 67
+
+
 def test_a_revoked_token_is_gone_from_the_list(operator: Operator) -> None:
     operator.add("anna")
     made = operator.must("token", "add", "anna", "--json").json

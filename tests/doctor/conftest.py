@@ -21,6 +21,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurServer]:
 
 
 @pytest.fixture(scope="package")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OurServer]:
+    """A server that lets devices wait as long as usual, for proxies that do not."""
+    server = OurServer(tmp_path_factory.mktemp("patient"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="package")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 

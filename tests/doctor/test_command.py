@@ -3,15 +3,17 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.control.operator import CTL, Operator
+from tests.control.operator import CTL, PATIENCE, Operator
 from tests.support.our_server import OurServer
 from tests.support.processes import free_port
+from tests.support.wrong_servers import silent_server
 
 
 @pytest.fixture
@@ -68,6 +70,33 @@ def test_the_password_comes_from_the_input(server: OurServer, operator: Operator
 )
 def test_what_cannot_be_meant_ends_with_2(operator: Operator, arguments: tuple[str, ...]) -> None:
     assert operator.ctl("doctor", "http://127.0.0.1/", *arguments).exit_code == 2
+
+
+def test_a_file_that_holds_no_authority_is_told_before_anything_is_tried(
+    operator: Operator, tmp_path: Path
+) -> None:
+    (tmp_path / "ca.pem").write_text("none")
+    ended = operator.ctl("doctor", operator.url, "--ca", str(tmp_path / "ca.pem"))
+    assert (ended.exit_code, ended.output) == (2, "")
+    assert "holds no certificate" in ended.errors
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])
+def test_a_scratch_account_is_gone_when_the_doctor_is_ended(
+    operator: Operator, ending: signal.Signals
+) -> None:
+    with silent_server() as url:
+        process = subprocess.Popen(
+            [sys.executable, str(CTL), "doctor", url, "--scratch", "--config", operator.config],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        assert "address" in process.stdout.readline()
+        process.send_signal(ending)
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + ending
+    assert operator.must("lsuser", "--json").json == []
 
 
 def test_a_scratch_account_needs_the_configuration(operator: Operator) -> None:

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from syncserver.control.doctor.findings import Verdict
 from tests.doctor.visits import Visited, visit
+from tests.support.accounts import Account
 from tests.support.authority import Authority, Certificate
 from tests.support.our_server import OurServer
 from tests.support.staged_nginx import nginx, passing_on
@@ -24,6 +27,22 @@ def test_a_right_certificate_is_told_with_its_end(
     visited = visited_through(authority.issue(), upstream, folder, authority.root_file)
     assert visited.failed == []
     assert "certificate of Intermediate of the tests" in visited["encryption"].what
+
+
+def test_an_authority_is_trusted_beside_those_of_the_system(
+    upstream: str,
+    folder: Path,
+    authority: Authority,
+    account: Account,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.root_file))
+    with nginx(folder, passing_on(upstream), authority.issue()) as url:
+        visited = visit(url, account, ca=Authority(tmp_path / "other").root_file)
+    assert visited.failed == []
+    assert visited["sync"].verdict is Verdict.OK
 
 
 def test_an_expired_certificate_is_named_with_its_date(

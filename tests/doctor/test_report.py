@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from syncserver.control.installation import open_installation
+from syncserver.control.report.checks import UNKNOWN, quick_checks
 from syncserver.control.report.masking import Masker
 from tests.control.operator import Operator
 from tests.support.device import Device
 from tests.support.media_device import sync_media, write_media
 from tests.support.processes import free_port
 from tests.support.raw_client import RawClient
+from tests.support.somebody_else import somebody_else
 
 # In every name, password and text of these tests, and nowhere else.
 MARK = "planted"
@@ -219,6 +222,45 @@ def test_a_report_without_a_server_or_a_data_root_makes_neither(tmp_path: Path) 
     assert report["accounts"] == {"problem": "there is no account database yet"}
     assert report["checks"]["server_running"] is False
     assert "journalctl" in report["log"]["note"]
+
+
+def test_a_configuration_by_the_environment_alone_is_reported(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    operator.config.unlink()
+    variables = {"SYNCSERVER_DATA_ROOT": str(operator.data_root), "SYNCSERVER_SYNC_WAIT": "7"}
+    told = operator.ctl("doctor", "--report", "--json", environment=variables)
+    assert told.json["configuration"]["changed"]["sync_wait"] == 7
+    assert told.json["configuration"]["from"]["sync_wait"] == "environment"
+
+
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    told = operator.ctl(
+        *("doctor", "--report", "--json"),
+        environment={"SYNCSERVER_DATABASE_URL": f"sqlite:///{tmp_path}/none.db"},
+    )
+    assert told.json["accounts"] == {"problem": "there is no account database yet"}
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_database_url_that_cannot_be_used_leaves_the_rest_of_the_report(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    told = operator.ctl(
+        *("doctor", "--report", "--json"), environment={"SYNCSERVER_DATABASE_URL": MARK}
+    )
+    assert MARK not in told.output + told.errors
+    assert "database_url cannot be used" in told.json["accounts"]["problem"]
+    assert told.json["checks"]["accounts_readable"] is False
+
+
+def test_what_this_user_may_not_look_at_is_told_as_unknown(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    operator.add("anna")
+    installation = open_installation(operator.config)
+    with somebody_else():
+        told = quick_checks(installation, accounts_readable=False)
+    assert told["server_running"] == told["data_root_exists"] == UNKNOWN
+    assert quick_checks(installation, accounts_readable=True)["data_root_exists"] is True
 
 
 def test_a_configuration_that_cannot_be_read_is_reported_without_its_text(tmp_path: Path) -> None:

@@ -50,6 +50,12 @@ def test_an_address_that_clients_cannot_use_is_explained(
     assert len(visited.steps(Verdict.SKIPPED)) == len(visited.findings) - 1
 
 
+def test_a_redirect_to_no_address_is_explained_too() -> None:
+    with web_server(301, headers={"Location": "http://[nowhere/"}) as url:
+        told = visit(url).only_failure
+    assert told.startswith("server: Requests are sent on to http://[nowhere/ (HTTP 301)")
+
+
 def test_a_password_in_an_address_is_not_repeated() -> None:
     url = "http://me:secret@host/"
     assert "secret" not in str(as_document(url, visit(url).findings))

@@ -1,5 +1,6 @@
 """Let the doctor visit an address, and read what was found."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,10 @@ from syncserver.control.doctor.findings import Finding, Verdict
 from syncserver.control.doctor.login import Person
 from syncserver.control.doctor.walk import DEFAULT_LARGEST, Plan, walk
 from tests.support.accounts import Account
+
+# A time-out of proxies, in seconds: less than the 20 that a device waits for another, and more than
+# anything else takes on a busy machine.
+TOO_SHORT = 8
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,13 @@ class Visited:
         """Everything that is said about the one step that failed, its name first."""
         assert len(self.failed) == 1, self.findings
         return self.told(self.failed[0])
+
+    def cut_after(self, step: str) -> int:
+        """Return the seconds after which answers are cut off, the only failure."""
+        assert self.failed == [step], self.findings
+        found = re.match(r"An answer that takes longer than (\d+) s", self.findings[step].what)
+        assert found, self.findings[step]
+        return int(found[1])
 
     def told(self, step: str) -> str:
         """Return everything that is said about a step."""

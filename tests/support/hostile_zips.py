@@ -12,6 +12,8 @@ from tests.support.media_zip import META, upload_zip, zip_of
 CENTRAL_SIGNATURE = b"PK\x01\x02"
 LOCAL_SIGNATURE = b"PK\x03\x04"
 END_SIGNATURE = b"PK\x05\x06"
+# Since its security releases of 2024, Python looks whether members reach into each other.
+REFUSES_OVERLAPS = hasattr(zipfile.ZipInfo, "_end_offset")
 
 # Names that may not be taken.
 IMPOSSIBLE_NAMES = {
@@ -125,6 +127,12 @@ def _broken_directories(good: bytes) -> Iterator[tuple[str, bytes]]:
     yield "members before the beginning", _shifted_members(good)
     yield "the 64-bit form", _zip64(good)
     yield "20000 members", zip_of({str(number): b"" for number in range(20_000)}, [])
+    if REFUSES_OVERLAPS:
+        yield "a large compressed size", _with_large_compressed_size(good)
+
+
+def _with_large_compressed_size(good: bytes) -> bytes:
+    return _patched_headers(good, local=(18, 9999), central=(20, 9999))
 
 
 def lying_but_readable_zips() -> Iterator[tuple[str, bytes]]:
@@ -132,7 +140,8 @@ def lying_but_readable_zips() -> Iterator[tuple[str, bytes]]:
     good = upload_zip(("good.png", b"good bytes"))
     yield "claims 65535 members", _patched_end(good, entries=0xFFFF, entries_here=0xFFFF)
     yield "claims no members", _patched_end(good, entries=0, entries_here=0)
-    yield "a large compressed size", _patched_headers(good, local=(18, 9999), central=(20, 9999))
+    if not REFUSES_OVERLAPS:
+        yield "a large compressed size", _with_large_compressed_size(good)
     yield "bytes before it", b"#!/bin/sh\n" + good
     extra = {"0": b"good bytes", "1": b"not in the list", "../out.png": b"neither"}
     yield "members that are not in the list", zip_of(extra, [["good.png", "0"]])

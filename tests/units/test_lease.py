@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotInTime
 from pathlib import Path
 from typing import TypeVar
 
@@ -78,7 +79,7 @@ def waits(future: "Future[Result]") -> bool:
     """Tell that it has not ended after some time; it cannot be wrong about what never ends."""
     try:
         future.result(timeout=0.3)
-    except TimeoutError:
+    except NotInTime:
         return True
     return False
 

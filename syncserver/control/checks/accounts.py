@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from syncserver.accounts.database import open_database, reading, revision
+from syncserver.accounts.database import missing_file, open_database, reading, revision
 from syncserver.accounts.host_keys import HostKeys
 from syncserver.accounts.migrations import HEAD
 from syncserver.accounts.passwords import Passwords
@@ -60,11 +59,11 @@ def _unreachable(problem: str) -> Finding:
 
 
 def _state(engine: Engine) -> Iterator[Finding]:
+    if missing_file(engine):
+        remedy = "add the first user: ctl.py adduser NAME; or correct data_root"
+        yield Finding("error", WHERE, "there is none yet", remedy)
+        return
     if engine.url.get_backend_name() == "sqlite":
-        if not Path(str(engine.url.database)).exists():
-            remedy = "add the first user: ctl.py adduser NAME; or correct data_root"
-            yield Finding("error", WHERE, "there is none yet", remedy)
-            return
         yield from _damage(engine)
     with reading(engine) as connection:
         found = revision(connection)

@@ -38,7 +38,7 @@ def _files(data_root: Path) -> Iterator[Path]:
 def _changed(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except FileNotFoundError:  # gone meanwhile
+    except OSError:  # gone meanwhile
         return 0.0
 
 

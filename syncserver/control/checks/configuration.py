@@ -1,6 +1,6 @@
 """The options: can they be used, and do they fit together?"""
 
-import os
+import shlex
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,13 +8,20 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from paste.deploy import loadapp
+from pydantic import BaseModel, SecretStr
 
 from syncserver.control.checks.finding import Finding, Severity
-from syncserver.settings import ServerSettings, Settings, SettingsError, load_file
+from syncserver.settings import (
+    ENVIRONMENT_PREFIX,
+    ServerSettings,
+    Settings,
+    SettingsError,
+    load_file,
+)
 
 OTHERS_MAY_READ: Final = stat.S_IROTH | stat.S_IWOTH
-# Options that name files which nobody else may read; [server:main] has them if it knows TLS.
-KEY_FILE_OPTIONS: Final = ("tls_key",)
+# Secrets that are texts like any other to the rest of the program.
+PLAIN_SECRETS: Final = frozenset({"metrics_token"})
 LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 # Threads that must be left for refusals and for /health.
 LEAST_SPARE_THREADS: Final = 2
@@ -124,7 +131,11 @@ def _addresses(settings: Settings, server: ServerSettings) -> Iterator[Found]:
             "name only the addresses of your proxies",
         )
     url = urlsplit(settings.public_url)
-    if settings.public_url and url.hostname in LOCAL_NAMES and server.host not in LOCAL_NAMES:
+    if (
+        settings.public_url
+        and url.hostname in LOCAL_NAMES
+        and not set(LOCAL_NAMES).issuperset(server.hosts)
+    ):
         yield (
             "warning",
             f"public_url says {url.hostname}, which is another computer on each device",
@@ -141,11 +152,38 @@ def _addresses(settings: Settings, server: ServerSettings) -> Iterator[Found]:
 def _readable_secrets(
     config: Path, settings: Settings, server: ServerSettings, environment: Mapping[str, str]
 ) -> Iterator[Finding]:
-    files = [Path(path) for option in KEY_FILE_OPTIONS if (path := getattr(server, option, ""))]
-    if urlsplit(settings.database_url).password and "SYNCSERVER_DATABASE_URL" not in environment:
-        secret_file = environment.get("SYNCSERVER_DATABASE_URL_FILE")
-        files.append(Path(secret_file) if secret_file else config)
-    for file in files:
-        if file.exists() and os.stat(file).st_mode & OTHERS_MAY_READ:
+    secrets = [*_secrets(settings), *_secrets(server)]
+    files = [_file_of(option, config, environment) for option in secrets]
+    if server.tls_key:
+        files.append(Path(server.tls_key))
+    for file in dict.fromkeys(files):
+        if file is not None and _others_may_read(file):
             problem = "holds a secret, and everybody on this computer may read it"
-            yield Finding("error", str(file), problem, f"chmod 600 {file}")
+            yield Finding("error", str(file), problem, f"chmod 600 {shlex.quote(str(file))}")
+
+
+def _secrets(options: BaseModel) -> Iterator[str]:
+    """Yield the names of the options that are set to something secret."""
+    for name in type(options).model_fields:
+        value = getattr(options, name)
+        if name == "database_url":
+            value = urlsplit(value).password
+        elif name not in PLAIN_SECRETS and not isinstance(value, SecretStr):
+            continue
+        if value:
+            yield name
+
+
+def _file_of(option: str, config: Path, environment: Mapping[str, str]) -> Path | None:
+    """Return the file in which an option is set; None if a variable of the environment does it."""
+    variable = f"{ENVIRONMENT_PREFIX}{option.upper()}"
+    if secret_file := environment.get(f"{variable}_FILE"):
+        return Path(secret_file)
+    return None if variable in environment else config
+
+
+def _others_may_read(file: Path) -> bool:
+    try:
+        return bool(file.stat().st_mode & OTHERS_MAY_READ)
+    except OSError:  # not there, or in a folder that is closed to us too
+        return False

@@ -1,8 +1,10 @@
 """The data root: whose are its files, who else may read them, is there room?"""
 
 import os
+import shlex
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,23 @@ LEAST_FREE_BYTES: Final = 100_000_000
 LEAST_FREE_PART: Final = 20
 LEAST_FREE_INODES: Final = 1000
 MOST_NAMED: Final = 5
+AS_THE_SERVER: Final = "run it as the user of the server: runuser -u NAME -- ./ctl.py check"
+
+
+def out_of_reach(data_root: Path) -> Finding | None:
+    """Return why nothing in the data root can be looked at, None if it can."""
+    where = str(data_root)
+    try:
+        status = data_root.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        remedy = "start the server, which makes it; or correct data_root"
+        return Finding("error", where, "is missing", remedy)
+    except PermissionError:
+        return Finding("error", where, "this user may not look into it", AS_THE_SERVER)
+    # Its own user, who may not either, is told how to mend that.
+    if status.st_uid != os.geteuid() and not _may_use(data_root):
+        return Finding("error", where, "this user may not look into it", AS_THE_SERVER)
+    return None
 
 
 def ownership(data_root: Path, *, deep: bool) -> Iterator[Finding]:
@@ -31,7 +50,7 @@ def ownership(data_root: Path, *, deep: bool) -> Iterator[Finding]:
         yield _not_owned(data_root, owner)
     if data_root.stat().st_mode & OTHERS:
         problem = "other users of this computer may look into it"
-        yield Finding("warning", str(data_root), problem, f"chmod 700 {data_root}")
+        yield Finding("warning", str(data_root), problem, f"chmod 700 {_quoted(data_root)}")
     wrong = [path for path in _paths(data_root, deep=deep) if not _is_usable(path, owner)]
     for path in wrong[:MOST_NAMED]:
         yield _not_owned(path, owner)
@@ -67,11 +86,16 @@ def space(data_root: Path) -> Iterator[Finding]:
         )
 
 
+def _may_use(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True)
+
+
 def _servers_user(data_root: Path) -> int:
     """Return the number of the user who runs the server, or who owns the data root."""
     pid = data_root_lock.owner(data_root)
     if pid and pid != os.getpid():
-        return os.stat(f"/proc/{pid}").st_uid
+        with suppress(OSError):  # it has ended just now, or is in another container
+            return os.stat(f"/proc/{pid}").st_uid
     return data_root.stat().st_uid
 
 
@@ -89,6 +113,8 @@ def _is_usable(path: Path, owner: int) -> bool:
         status = path.stat()
     except FileNotFoundError:  # gone meanwhile
         return not path.is_symlink()
+    except OSError:  # a link to itself, a broken disk
+        return False
     needed = OWNERS_FOLDER if stat.S_ISDIR(status.st_mode) else OWNERS_FILE
     return status.st_uid == owner and status.st_mode & needed == needed
 
@@ -99,12 +125,23 @@ def _not_owned(path: Path, owner: int) -> Finding:
 
 
 def _take_all(path: Path, owner: int) -> str:
-    return f"as root: chown -R {owner} {path} && chmod -R u+rwX {path}"
+    named = _quoted(path)
+    return f"as root: chown -R {owner} {named} && chmod -R u+rwX {named}"
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 def _largest_collection(data_root: Path) -> int:
-    sizes = [path.stat().st_size for path in (data_root / "users").glob("*/collection.anki2")]
-    return max(sizes, default=0)
+    return max(map(_size, (data_root / "users").glob("*/collection.anki2")), default=0)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # gone meanwhile
+        return 0
 
 
 def _megabytes(size: int) -> str:

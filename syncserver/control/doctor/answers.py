@@ -2,6 +2,7 @@
 
 import http.client
 import ssl
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
@@ -22,6 +23,11 @@ GATEWAY: Final = {
     503: "A proxy answers that the service is not available (HTTP 503)",
     504: "A proxy waited for the sync server in vain (HTTP 504)",
 }
+# nginx and Apache say it with a status that stands for much else.
+LARGE_HEADER_WORDS: Final = (
+    "Header Or Cookie Too Large",
+    "request header field exceeds server limit",
+)
 CHECK_THE_PATH: Final = (
     "Check the port and the path: a server in a folder of a website has that folder in its address."
 )
@@ -96,9 +102,12 @@ def quoted(reply: Reply) -> str:
 
 
 def _redirect(reply: Reply, asked: str, address: Address) -> Finding:
-    location = urljoin(f"{address.url}{asked}", reply.headers.get("Location", ""))
-    target = urlsplit(location)
-    upgraded = (target.scheme, target.hostname) == ("https", address.host)
+    location = reply.headers.get("Location", "")
+    upgraded = False
+    with suppress(ValueError):  # it may be no address at all
+        location = urljoin(f"{address.url}{asked}", location)
+        target = urlsplit(location)
+        upgraded = (target.scheme, target.hostname) == ("https", address.host)
     kind = "the same address with https://" if upgraded and not address.encrypted else location
     better = location[: -len(asked)] if asked and location.endswith(asked) else ""
     return _problem(
@@ -140,6 +149,14 @@ def _server_error(reply: Reply) -> Finding:
             directives.UPSTREAM,
             reply,
         )
+    if reply.is_page:  # ours says it in one line of text
+        return _problem(
+            f"A program in front of the server has failed (HTTP {reply.status}).",
+            "Look into its error log, and at the address to which it passes requests on: the slash"
+            " at the end counts.",
+            directives.UPSTREAM,
+            reply,
+        )
     return failed(
         f"The server has a problem of its own (HTTP {reply.status}){quoted(reply)}.",
         "Look for request_failed in its log.",
@@ -170,7 +187,7 @@ def _known_refusal(reply: Reply) -> Finding | None:
             " [DEFAULT] say how many. Behind a proxy that is not in trusted_proxies, the failures of"
             " everybody count together.",
         )
-    if reply.status in (431, 494) or "Header Or Cookie Too Large" in reply.text:
+    if reply.status in (431, 494) or any(words in reply.text for words in LARGE_HEADER_WORDS):
         return _problem(
             f"The headers of a request are too large for a proxy (HTTP {reply.status}).",
             "Allow headers of 8 kB.",

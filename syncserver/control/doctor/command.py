@@ -1,6 +1,7 @@
 """The command `doctor`: read what was asked, walk, print; or print a report."""
 
 import getpass
+import ssl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from syncserver.control.doctor.encryption import client_context
 from syncserver.control.doctor.findings import Finding
 from syncserver.control.doctor.login import Person
 from syncserver.control.doctor.printing import (
@@ -74,7 +76,7 @@ def doctor(  # noqa: PLR0913 - each is an option of the command
         return
     if scratch and user is not None:
         raise CommandFailed("say --user or --scratch, not both", WRONG_USAGE)
-    plan = Plan(_url(url, config), ca=ca, quick=quick)
+    plan = Plan(_url(url, config), ca=_usable(ca), quick=quick)
     if user is not None:
         plan = replace(plan, person=Person(user, _password(from_stdin=password_stdin)))
     with _with_account(plan, config, scratch=scratch) as complete:
@@ -90,6 +92,14 @@ def doctor(  # noqa: PLR0913 - each is an option of the command
 
 def _url(given: str | None, config: Path) -> str:
     return given if given is not None else open_installation(config).url
+
+
+def _usable(ca: Path | None) -> Path | None:
+    try:
+        client_context(ca)
+    except ssl.SSLError:
+        raise CommandFailed(f"{ca} holds no certificate (PEM)", WRONG_USAGE) from None
+    return ca
 
 
 def _password(*, from_stdin: bool) -> str:

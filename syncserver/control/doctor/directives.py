@@ -10,7 +10,8 @@ Directives = Mapping[str, str]
 
 BODY_SIZE: Final[Directives] = {
     "nginx": "client_max_body_size 400m; (its default of 1m breaks every upload)",
-    "Apache": "LimitRequestBody 0",
+    "Apache": "LimitRequestBody 0 (mod_wsgi; it does not hold for mod_proxy), or mod_security's"
+    " SecRequestBodyLimit",
     "Caddy": "request_body { max_size 400MB }, or no request_body at all",
     "HAProxy": "no 'http-request deny' on req.body_size; tune.bufsize plays no part",
     "Cloudflare": "its own limit (100 MB on small plans) cannot be raised: go around it",
@@ -18,7 +19,8 @@ BODY_SIZE: Final[Directives] = {
 }
 CHUNKED: Final[Directives] = {
     "nginx": "proxy_http_version 1.1; and proxy_request_buffering on;",
-    "Apache": "SetEnv proxy-sendchunked 1 (and nothing that sets proxy-sendcl or force-proxy-request-1.0)",
+    "Apache": "SetEnv proxy-sendchunked 1, and no 'RequestHeader unset Transfer-Encoding'",
+    "mod_wsgi": "WSGIChunkedRequest On",
     "uWSGI": "http-chunked-input = true (and wsgi-manage-chunked-input), or another server",
     "lighttpd": 'server.stream-request-body = 0 and proxy.header = ("force-http10" => "disable")',
     "other": "a proxy that speaks HTTP/1.1 to the server, or none",

@@ -4,9 +4,8 @@ An answer that takes long needs no extra of the server: of two devices of one us
 that wants to sync waits for the first, up to `sync_wait`. Both are rolled back afterwards.
 """
 
-import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -69,78 +68,70 @@ def slow_answers_pass(route: Route, key: str, person: Person) -> Finding:
     if not second_key:
         return found
     holder, waiter = _Device(route, key, "doctor-a"), _Device(route, second_key, "doctor-b")
-    holder.meet()
-    waiter.meet()
-    first = holder.call("start", holder.start_message)
-    if first.status != 200:
-        return explain_answer(first, "sync/start", route.address)
+    begun = _begin(holder)
+    if begun.status != 200:
+        return explain_answer(begun, "sync/start", route.address)
     try:
         return _wait_in_line(holder, waiter)
     finally:
-        for device in (holder, waiter):
-            with suppress(NoAnswer):  # the server rolls back by itself after sync_timeout
-                device.call("abort", NO_INPUT)
+        with suppress(NoAnswer):  # the server rolls back by itself after sync_timeout
+            holder.call("abort", NO_INPUT)
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class _Device:
     """One of two devices of the user, as the server tells them apart."""
 
     route: Route
     key: str
     session: str
-    usn: int = 0
 
     def call(self, method: str, message: object) -> Reply:
         """Call a method of the sync."""
         path = self.route.path(f"sync/{method}")
         return self.route.ask(new_style(path, message, self.key, self.session))
 
-    def meet(self) -> None:
-        """Ask for the usn with which a sync begins."""
-        with suppress(Unframed):
-            self.usn = int(document(self.call("meta", META)).get("usn", 0))
 
-    @property
-    def start_message(self) -> Mapping[str, Any]:
-        """What begins a sync that changes nothing."""
-        return {"minUsn": self.usn, "lnewer": False, "graves": None}
+def _begin(holder: _Device) -> Reply:
+    """Begin a sync that changes nothing."""
+    usn = 0
+    with suppress(Unframed):
+        usn = int(document(holder.call("meta", META)).get("usn", 0))
+    return holder.call("start", {"minUsn": usn, "lnewer": False, "graves": None})
 
 
 def _wait_in_line(holder: _Device, waiter: _Device) -> Finding:
-    """Let the second device ask, while the first one gives signs of life."""
-    started = time.monotonic()
+    """Let the second device ask, while the first one gives signs of life.
+
+    It asks for a download, which begins nothing: when a proxy has cut its answer off, it still
+    stands in line at the server, and must not keep the user's devices waiting when its turn comes.
+    """
     with ThreadPoolExecutor(max_workers=1) as background:
-        answer = background.submit(waiter.call, "start", waiter.start_message)
-        next_sign = started + SIGN_OF_LIFE_SECONDS
-        while not answer.done():
-            time.sleep(0.1)
-            if time.monotonic() >= next_sign:
-                next_sign += SIGN_OF_LIFE_SECONDS
+        answer = background.submit(waiter.call, "download", NO_INPUT)
+        while wait([answer], SIGN_OF_LIFE_SECONDS).not_done:
+            with suppress(NoAnswer):  # a holder that is not heard is taken over: that is no fault
                 holder.call("applyGraves", NO_GRAVES)
-        seconds = time.monotonic() - started
         try:
-            return _judged_patience(answer.result(), seconds, waiter.route)
+            return _judged_patience(answer.result(), waiter.route)
         except NoAnswer as problem:
             return _cut(explain_no_answer(problem, waiter.route.address).what, problem.seconds)
 
 
-def _judged_patience(reply: Reply, seconds: float, route: Route) -> Finding:
+def _judged_patience(reply: Reply, route: Route) -> Finding:
     if reply.status in (502, 504) or (reply.status in (408, 500, 503) and reply.is_page):
-        return _cut(f"A proxy answers instead of the server (HTTP {reply.status}).", seconds)
+        what = f"A proxy answers instead of the server (HTTP {reply.status})."
+        return _cut(what, reply.seconds, reply.program)
     if reply.status not in (200, 409):
-        return explain_answer(reply, "sync/start", route.address)
-    if seconds < TELLING_SECONDS:
-        return well(
-            f"An answer that took {seconds:.0f} s came through; the server (sync_wait) lets nobody"
-            " wait longer."
-        )
-    return well(f"An answer that took {seconds:.0f} s came through.")
+        return explain_answer(reply, "sync/download", route.address)
+    came = f"An answer that took {reply.seconds:.0f} s came through"
+    if reply.seconds < TELLING_SECONDS:
+        return well(f"{came}; the server (sync_wait) lets nobody wait longer.")
+    return well(f"{came}.")
 
 
-def _cut(what: str, seconds: float) -> Finding:
+def _cut(what: str, seconds: float, program: str = "") -> Finding:
     return failed(
         f"An answer that takes longer than {seconds:.0f} s is cut off: {what}",
         "Syncs wait up to sync_wait (20 s) for another device: allow 60 seconds.",
-        for_program(directives.TIMEOUTS),
+        for_program(directives.TIMEOUTS, program),
     )

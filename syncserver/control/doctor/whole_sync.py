@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from syncserver.collections import atomic_files
 from syncserver.control.doctor.address import Address
 from syncserver.control.doctor.findings import Finding, failed, skipped, well
 from syncserver.control.doctor.login import Person
@@ -52,7 +54,7 @@ def _run(job: ClientJob, folder: str) -> tuple[dict[str, str], str]:
             capture_output=True,
             text=True,
             timeout=job.seconds,
-            env=_environment(job),
+            env=_environment(job, Path(folder)),
             check=False,
         )
     except subprocess.TimeoutExpired as late:
@@ -75,10 +77,16 @@ def _as_json(job: ClientJob, folder: str) -> str:
     )
 
 
-def _environment(job: ClientJob) -> dict[str, str]:
-    # The client trusts what OpenSSL's own variable names.
-    own = {"SSL_CERT_FILE": str(job.ca.absolute())} if job.ca else {}
-    return {**os.environ, **own}
+def _environment(job: ClientJob, folder: Path) -> dict[str, str]:
+    if job.ca is None:
+        return dict(os.environ)
+    # The client trusts what OpenSSL's own variable names, and then nothing else of the system's.
+    trusted = folder / "trusted.pem"
+    system = ssl.get_default_verify_paths()
+    files = [Path(system.cafile), job.ca] if system.cafile else [job.ca]
+    atomic_files.write_parts(trusted, (b"%b\n" % file.read_bytes() for file in files))
+    folders = {"SSL_CERT_DIR": system.capath} if system.capath else {}
+    return {**os.environ, "SSL_CERT_FILE": str(trusted), **folders}
 
 
 def _as_text(output: bytes | str | None) -> str:

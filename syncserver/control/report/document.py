@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy import Engine, select
 
 from syncserver.accounts import tables
-from syncserver.accounts.database import open_database, reading
+from syncserver.accounts.database import missing_file, open_database, reading
 from syncserver.control.installation import Installation, open_installation
 from syncserver.control.output import CommandFailed, print_json, say
 from syncserver.control.report.checks import quick_checks
@@ -42,8 +42,8 @@ def gather(config: Path) -> dict[str, Any]:
     report: dict[str, Any] = {"versions": versions(), "machine": machine()}
     try:
         installation = open_installation(config)
-        shared, server = load_file(config)
-    except (CommandFailed, SettingsError):
+        shared, server = load_file(installation.config)
+    except (CommandFailed, SettingsError, OSError):
         # Its message quotes what stands in the file.
         return {**report, "configuration": {"problem": "it cannot be used: see ctl.py status"}}
     report["configuration"] = {
@@ -68,11 +68,13 @@ def _of_installation(installation: Installation) -> dict[str, Any]:
 
 def _of_accounts(installation: Installation) -> tuple[dict[str, Any], list[str]]:
     """Return counts, and all names, which are needed to take them out."""
-    url = installation.settings.accounts_url
-    if url.startswith("sqlite") and not _sqlite_file_exists(installation):
-        return {"problem": "there is no account database yet"}, []
-    engine = open_database(url)
     try:
+        engine = open_database(installation.settings.accounts_url)
+    except SettingsError:  # it quotes what stands in the file
+        return {"problem": "database_url cannot be used: see ctl.py check"}, []
+    try:
+        if missing_file(engine):
+            return {"problem": "there is no account database yet"}, []
         return dict(account_counts(engine)), _user_names(engine)
     except SyncServerError as problem:
         return {"problem": type(problem.__cause__ or problem).__name__}, []
@@ -80,12 +82,6 @@ def _of_accounts(installation: Installation) -> tuple[dict[str, Any], list[str]]
         return {"problem": type(problem).__name__}, []
     finally:
         engine.dispose()
-
-
-def _sqlite_file_exists(installation: Installation) -> bool:
-    """Tell whether reading would not make a new, empty database."""
-    settings = installation.settings
-    return bool(settings.database_url) or (settings.data_root / "accounts.db").exists()
 
 
 def _user_names(engine: Engine) -> list[str]:
