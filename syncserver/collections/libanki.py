@@ -174,6 +174,13 @@ class LibankiCollection:
         self._objects = None  # it remembers notetypes too
         self.roll_back()
 
+    def forget_pages(self) -> None:
+        """Give back the memory of what SQLite has read of the file; it reads anew what it needs.
+
+        That is up to 40 MB. What a transaction has written stays in memory.
+        """
+        self.execute("pragma shrink_memory")
+
     def pack(self, target: Path, *, with_media: bool, legacy: bool) -> None:
         """Write a collection package (.colpkg); the file is closed by that. Raises Rejected."""
         self.roll_back()
