@@ -16,6 +16,7 @@ from syncserver.collections.committed import CommittedState, read_committed_stat
 from syncserver.collections.damage import Damage, check_not_emptied
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
+from syncserver.collections.page_cache import forget_pages
 from syncserver.sync_record import Outcome, Who
 
 # How long what was read of a collection stays in memory when it is not used: a device goes on with
@@ -127,7 +128,7 @@ class Slot:
                 return False
             # Said first: what fails is not tried again in each round.
             self.pages_forgotten = self.last_used
-            self.collection.forget_pages()
+            forget_pages(self.collection)
             return True
 
     def close(self, outcome: Outcome = Outcome.FAILED, reason: str = "") -> None:

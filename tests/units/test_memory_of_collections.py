@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from syncserver.collections import slot
+from syncserver.collections.api_work import Work, api_work
 from syncserver.collections.lease import Collections, Lease
+from syncserver.collections.page_cache import forget_pages
 from syncserver.collections.slot import Caller
 from syncserver.settings import Settings
 from syncserver.sync.row_counts import counted
@@ -111,13 +113,30 @@ def test_what_was_read_to_count_rows_is_forgotten_at_once(collections: Collectio
         assert allocated() < full - 4 * MEGABYTE
 
 
+@pytest.mark.parametrize("undone", [False, True])
+def test_what_can_be_undone_or_redone_stays(
+    collections: Collections, monkeypatch: pytest.MonkeyPatch, undone: bool
+) -> None:
+    monkeypatch.setattr(slot, "PAGES_KEPT_SECONDS", 0.0)
+    with api_work(collections, "user", Work(change=True)) as collection:
+        collection.decks.add_normal_deck_with_name("French")
+        if undone:
+            collection.undo()
+        before = collection.undo_status()
+    collections.tidy()
+    with api_work(collections, "user", Work(change=False)) as collection:
+        after = collection.undo_status()
+    assert (after.undo, after.redo) == (before.undo, before.redo)
+    assert after.undo or after.redo
+
+
 def test_nothing_that_is_written_is_forgotten(
     collections: Collections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with collections.lease("user") as lease:
         lease.collection.begin()
         lease.collection.execute("update notes set mod = 7")
-        lease.collection.forget_pages()
+        forget_pages(lease.collection)
         lease.collection.commit()
     monkeypatch.setattr(slot, "PAGES_KEPT_SECONDS", 0.0)
     collections.tidy()
