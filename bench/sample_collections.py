@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 # Part of each file's name: another content needs another number.
-VERSION: Final = 2
+VERSION: Final = 3
 # Ids are milliseconds and times of changes are seconds; both long ago, in the year 2020.
 FIRST_ID: Final = 1_600_000_000_000
 CHANGED_AT: Final = 1_600_000_000
@@ -87,6 +87,8 @@ def _fill(database: sqlite3.Connection, recipe: Recipe, notetype: object) -> Non
             _insert(database, "notes", [_note(number, notetype, recipe.text_bytes)])
             _insert(database, "cards", _cards(number, recipe))
             _insert(database, "revlog", _reviews(number, recipe))
+    # As clients do before they upload: who has synced up to this number has all of the rows.
+    database.execute("update col set usn = 1")
 
 
 def _insert(database: sqlite3.Connection, table: str, rows: list[Row]) -> None:

@@ -1,5 +1,6 @@
 """Start our server and the official one, each the way an operator starts it."""
 
+import compileall
 import os
 import secrets
 import sys
@@ -113,6 +114,8 @@ def _ours(installation: _Installation) -> tuple[list[str], dict[str, str]]:
     with open_accounts(open_installation(config)) as accounts:
         for account in installation.accounts:
             accounts.users.add(account.name, account.password)
+    # As pip does with what it installs, the official server among it.
+    compileall.compile_dir(REPOSITORY / "syncserver", quiet=1)
     command = [sys.executable, str(REPOSITORY / "ctl.py"), "debug", "--config", str(config)]
     # Options of the person who measures must not reach the server.
     return command, _without(os.environ, "SYNCSERVER_")

@@ -16,13 +16,10 @@ from typing import Any, Final, Protocol
 from syncserver.backups.offsite_sender import OffsiteSender
 from syncserver.backups.scheduler import SnapshotScheduler
 from syncserver.errands.channel import ErrandListener
-from syncserver.rest.ancestor.endpoint import collection_view, list_view
-from syncserver.rest.ankiconnect.endpoint import ankiconnect_view
-from syncserver.rest.endpoint import rest_view
-from syncserver.rest.resources import api_operations
 from syncserver.services import Services, services_for
 from syncserver.settings import Settings, SettingsError, load_options
 from syncserver.wsgi.client_address import TrustedProxies
+from syncserver.wsgi.late_view import LateView
 from syncserver.wsgi.media_endpoint import media_view
 from syncserver.wsgi.pages.setup_page import pages_view, setup_page
 from syncserver.wsgi.request_chain import Environ, RequestChain, StartResponse, View
@@ -111,26 +108,22 @@ def make_media_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp
 
 def make_rest_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
     """Make the app of the REST API, to be mounted at /api."""
-    services, proxies = _shared(global_conf, local_conf)
-    return _app(services, proxies, rest_view(services, proxies, api_operations()))
+    return _api_app("api", global_conf, local_conf)
 
 
 def make_collection_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
     """Make the app of the calls for programs of the ancestor, to be mounted at /collection."""
-    services, proxies = _shared(global_conf, local_conf)
-    return _app(services, proxies, collection_view(services, proxies))
+    return _api_app("collection", global_conf, local_conf)
 
 
 def make_list_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
     """Make the app of the ancestor's list of collections, to be mounted at /list_collections."""
-    services, proxies = _shared(global_conf, local_conf)
-    return _app(services, proxies, list_view(services, proxies))
+    return _api_app("list_collections", global_conf, local_conf)
 
 
 def make_ankiconnect_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
     """Make the app of AnkiConnect's API, to be mounted at /ankiconnect."""
-    services, proxies = _shared(global_conf, local_conf)
-    return _app(services, proxies, ankiconnect_view(services, proxies))
+    return _api_app("ankiconnect", global_conf, local_conf)
 
 
 def make_pages_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
@@ -190,6 +183,19 @@ def _make_sender(services: Services) -> OffsiteSender:
 
 def _app(services: Services, proxies: TrustedProxies, view: View) -> WsgiApp:
     return StartingServices(services, RequestChain(view, proxies, services.admission))
+
+
+def _api_app(name: str, global_conf: Mapping[str, str], local_conf: Mapping[str, str]) -> WsgiApp:
+    services, proxies = _shared(global_conf, local_conf)
+    return _app(services, proxies, LateView(lambda: _api_view(name, services, proxies)))
+
+
+def _api_view(name: str, services: Services, proxies: TrustedProxies) -> View:
+    # Loaded for the first call of a program: a tenth of the time of a start, and memory that a
+    # server which only syncs has no use for.
+    from syncserver.rest.views import VIEWS  # noqa: PLC0415
+
+    return VIEWS[name](services, proxies)
 
 
 def _file(global_conf: Mapping[str, str]) -> str:

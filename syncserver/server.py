@@ -7,6 +7,7 @@ as after SIGTERM: requests in progress are answered, unfinished syncs are rolled
 are closed.
 """
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -215,10 +216,20 @@ def _supervise(worker: Worker) -> None:
     # The worker must inherit the loaded app, the sockets and the data root lock.
     multiprocessing.set_start_method("fork", force=True)
     os.register_at_fork(after_in_child=_block_signals)
+    _share_memory_with_workers()
     server = _Supervisor(worker)
     server.on_startup(partial(_stop_at_first_signal, server.signal_handler_interrupt))
     server.on_shutdown(partial(log.info, SERVER_STOPPED, url=" ".join(worker.urls)))
     server.serve(spawn_target=lambda *_granian: worker.run())
+
+
+def _share_memory_with_workers() -> None:
+    """Keep the garbage collector from the objects of this process.
+
+    It writes into each one that it looks at, and a page that a worker writes to is no longer shared.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _stop_at_first_signal(stop_server: Callable[[], None]) -> None:

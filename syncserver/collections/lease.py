@@ -213,10 +213,12 @@ class Collections:
     def tidy(self) -> int:
         """Roll silent syncs back, close idle collections and those beyond the limit.
 
-        Returns how many were closed. Never waits for a slot that is in use.
+        What the others have read of their files and do not use is forgotten. Returns how many
+        collections have given memory back. Never waits for a slot that is in use.
         """
         closed = sum(self._close_if(slot, self._is_overdue) for slot in self.slots())
-        return closed + self._close_beyond_limit()
+        closed += self._close_beyond_limit()
+        return closed + sum(slot.forget_unused_pages() for slot in self.slots())
 
     def close(self, wait_seconds: float) -> None:
         """Roll every unfinished sync back and close every collection, for the server's end."""
@@ -284,12 +286,13 @@ class Collections:
         now = time.monotonic()
         if slot.reservation is not None:
             return now - slot.reservation.last_heard >= self._settings.sync_timeout
-        return _is_idle(slot) and now - slot.last_used >= self._settings.idle_close
+        return slot.is_idle and now - slot.last_used >= self._settings.idle_close
 
     def _close_beyond_limit(self) -> int:
-        idle = sorted(filter(_is_idle, self.slots()), key=lambda slot: slot.last_used)
+        idle = [slot for slot in self.slots() if slot.is_idle]
+        idle.sort(key=lambda slot: slot.last_used)
         too_many = idle[: max(0, len(idle) - self._settings.max_open_collections)]
-        return sum(self._close_if(slot, _is_idle) for slot in too_many)
+        return sum(self._close_if(slot, lambda slot: slot.is_idle) for slot in too_many)
 
 
 class Owned:
@@ -332,10 +335,6 @@ class Owned:
             if slot.reservation is not None:
                 slot.reservation.last_heard = slot.last_used
             slot.condition.notify_all()
-
-
-def _is_idle(slot: Slot) -> bool:
-    return slot.collection is not None and slot.reservation is None
 
 
 def _wait(slot: Slot, deadline: float, at_most: float | None = None) -> None:

@@ -177,6 +177,12 @@ class LibankiCollection:
         self._objects = None  # it remembers notetypes too
         self.roll_back()
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether something that was done through `objects` can be undone or redone."""
+        status = self._objects.undo_status() if self._objects else None
+        return status is not None and bool(status.undo or status.redo)
+
     def pack(self, target: Path, *, with_media: bool, legacy: bool) -> None:
         """Write a collection package (.colpkg); the file is closed by that. Raises Rejected."""
         self.roll_back()

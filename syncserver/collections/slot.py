@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
@@ -15,7 +16,12 @@ from syncserver.collections.committed import CommittedState, read_committed_stat
 from syncserver.collections.damage import Damage, check_not_emptied
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
+from syncserver.collections.page_cache import forget_pages
 from syncserver.sync_record import Outcome, Who
+
+# How long what was read of a collection stays in memory when it is not used: a device goes on with
+# its next request, or its media, at once.
+PAGES_KEPT_SECONDS: Final = 2.0
 
 log = structlog.get_logger()
 
@@ -67,6 +73,8 @@ class Slot:
     # Of libanki's messages and reports.
     language: str = "en"
     last_used: float = 0.0
+    # The `last_used` after which the memory of what was read was given back.
+    pages_forgotten: float = 0.0
     # What libanki or SQLite complained of; None for a collection that nobody complained of.
     damage: Damage | None = None
     # Set when the user's files are gone, for whoever still waits for them.
@@ -101,6 +109,27 @@ class Slot:
         if reservation is not None:
             metrics.SYNCS_ENDED[outcome].inc()
             self.on_sync_end(reservation, outcome, reason)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the collection is open and no sync is in progress."""
+        return self.collection is not None and self.reservation is None
+
+    def forget_unused_pages(self) -> bool:
+        """Give back the memory of what was read of a collection that rests; tell whether it was.
+
+        It is done once after each use, and takes much less than a millisecond.
+        """
+        with self.condition:
+            resting = self.last_used <= time.monotonic() - PAGES_KEPT_SECONDS
+            if self.busy or not resting or self.pages_forgotten == self.last_used:
+                return False
+            if self.collection is None or self.reservation is not None:
+                return False
+            # Said first: what fails is not tried again in each round.
+            self.pages_forgotten = self.last_used
+            forget_pages(self.collection)
+            return True
 
     def close(self, outcome: Outcome = Outcome.FAILED, reason: str = "") -> None:
         """Roll an unfinished sync back, which has this outcome then, and close the file."""

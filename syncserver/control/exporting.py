@@ -31,10 +31,7 @@ UserArgument = Annotated[str, typer.Argument(metavar="USER", help="The user's na
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
 
-program = typer.Typer()
 
-
-@program.command()
 def export(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     user_name: UserArgument,
     file: FileArgument,
@@ -62,7 +59,6 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         say(f"exported {user_name} to {file} ({size} bytes, {copy['files']} media files)")
 
 
-@program.command()
 def copy(
     user_name: UserArgument,
     file: FileArgument,

@@ -39,10 +39,7 @@ LEFT_OUT = {
     "too_large": "larger than max_media_file_bytes",
 }
 
-program = typer.Typer()
 
-
-@program.command("import")
 def import_(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     user_name: Annotated[
         str | None, typer.Argument(metavar="[USER]", help="The user's name.")

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Annotated, Final
 
 import typer
@@ -12,26 +14,6 @@ from syncserver.accounts.old_hashes import UnknownHash
 from syncserver.accounts.passwords import BadPassword
 from syncserver.accounts.users import BadUserName, UnknownUser, UserExists
 from syncserver.collections.data_root_lock import DataRootInUse
-from syncserver.control import (
-    accounts,
-    audit_trail,
-    backups,
-    check,
-    deploying,
-    exporting,
-    importing,
-    journal,
-    keys,
-    limits,
-    maintenance,
-    media,
-    process,
-    restore_offsite,
-    shell,
-    stats,
-    tokens,
-)
-from syncserver.control.doctor.command import doctor
 from syncserver.control.output import (
     FAILED,
     NO_SUCH_USER,
@@ -51,33 +33,42 @@ from syncserver.settings import SettingsError
 # Set to anything to see the traceback of an error that nobody expected.
 TRACEBACK_VARIABLE: Final = "SYNCSERVER_TRACEBACK"
 
-COMMANDS: Final = (
-    accounts.adduser,
-    accounts.deluser,
-    accounts.lsuser,
-    accounts.passwd,
-    accounts.first_user,
-    limits.limit,
-    keys.lskeys,
-    keys.revoke,
-    backups.backup,
-    backups.backups,
-    backups.restore,
-    backups.restore_drill,
-    restore_offsite.restore_offsite,
-    journal.log,
-    journal.who,
-    stats.stats,
-    audit_trail.audit,
-    process.start,
-    process.stop,
-    process.restart,
-    process.status,
-    process.debug,
-    deploying.deploy_files,
-    check.check,
-    doctor,
-)
+# Every command, or group of commands, in the order of the help: its module and its name in there.
+COMMANDS: Final = {
+    "adduser": "accounts:adduser",
+    "deluser": "accounts:deluser",
+    "lsuser": "accounts:lsuser",
+    "passwd": "accounts:passwd",
+    "first-user": "accounts:first_user",
+    "limit": "limits:limit",
+    "lskeys": "keys:lskeys",
+    "revoke": "keys:revoke",
+    "backup": "backups:backup",
+    "backups": "backups:backups",
+    "restore": "backups:restore",
+    "restore-drill": "backups:restore_drill",
+    "restore-offsite": "restore_offsite:restore_offsite",
+    "log": "journal:log",
+    "who": "journal:who",
+    "stats": "stats:stats",
+    "audit": "audit_trail:audit",
+    "start": "process:start",
+    "stop": "process:stop",
+    "restart": "process:restart",
+    "status": "process:status",
+    "debug": "process:debug",
+    "deploy-files": "deploying:deploy_files",
+    "check": "check:check",
+    "doctor": "doctor.command:doctor",
+    "export": "exporting:export",
+    "copy": "exporting:copy",
+    "import": "importing:import_",
+    "shell": "shell:shell",
+    "sql": "shell:sql",
+    "media": "media:program",
+    "maintenance": "maintenance:program",
+    "token": "tokens:program",
+}
 
 # The exit codes of what is no CommandFailed, which brings its own.
 EXIT_CODES: Final = {SettingsError: WRONG_CONFIGURATION, UnknownUser: NO_SUCH_USER}
@@ -104,7 +95,7 @@ def main() -> None:
     """Run the command that the arguments name, and exit with its code."""
     print_whatever_it_is()
     try:
-        build_program()()
+        build_program(_asked_for(sys.argv[1:]))()
     except Exception as problem:
         if os.environ.get(TRACEBACK_VARIABLE):
             raise
@@ -113,8 +104,12 @@ def main() -> None:
         sys.exit(_exit_code(problem))
 
 
-def build_program() -> typer.Typer:
-    """Return the program with all its commands."""
+def build_program(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Return the program with these commands, or with all of them.
+
+    Only their modules are loaded: all together take longer than most commands do, and a server would
+    hold them in memory for as long as it runs.
+    """
     program = typer.Typer(
         name="syncserver-ctl",
         no_args_is_help=True,
@@ -123,14 +118,20 @@ def build_program() -> typer.Typer:
         rich_markup_mode=None,
     )
     program.callback()(_options)
-    for command in COMMANDS:
-        program.command()(command)
-    for group in (exporting.program, importing.program, shell.program):
-        program.add_typer(group)
-    program.add_typer(media.program, name="media")
-    program.add_typer(maintenance.program, name="maintenance")
-    program.add_typer(tokens.program, name="token")
+    for name in names:
+        module, _, attribute = COMMANDS[name].partition(":")
+        command = getattr(import_module(f"{__package__}.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            program.add_typer(command, name=name)
+        else:
+            program.command(name)(command)
     return program
+
+
+def _asked_for(arguments: Sequence[str]) -> Iterable[str]:
+    """Return the command that is called, all of them if it is none that we know."""
+    called = next((one for one in arguments if not one.startswith("-")), "")
+    return [called] if called in COMMANDS else COMMANDS
 
 
 def _print_version(wanted: bool) -> None:

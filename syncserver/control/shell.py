@@ -43,8 +43,6 @@ BANNER: Final = """\
 `col` is the collection of {user}. Its devices cannot sync while you are here, for an hour at most.
 Ctrl+D or exit() leaves; you are then asked whether to keep what you have changed."""
 
-program = typer.Typer()
-
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
@@ -55,7 +53,6 @@ class _Outcome:
     exit_code: int
 
 
-@program.command()
 def shell(
     user_name: UserArgument,
     command: Annotated[
@@ -84,7 +81,6 @@ def shell(
         raise typer.Exit(outcome.exit_code)
 
 
-@program.command()
 def sql(
     user_name: UserArgument,
     statement: Annotated[str, typer.Argument(metavar="SQL", help="A statement that only reads.")],

@@ -17,6 +17,7 @@ import structlog
 
 from syncserver import events
 from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.page_cache import forget_pages
 
 LARGE_TABLES: Final = ("cards", "notes", "revlog")
 # So many times kept counts are believed before they are compared with the tables.
@@ -61,6 +62,8 @@ def counted(collection: LibankiCollection) -> RowCounts:
     """Count the large tables."""
     columns = ", ".join(f"(select count() from {table})" for table in LARGE_TABLES)
     rows = dict(zip(LARGE_TABLES, collection.row(f"select {columns}"), strict=True))
+    # A whole index of each, which nothing else of a sync looks at.
+    forget_pages(collection)
     return RowCounts(rows, as_of=0)
 
 

@@ -1,13 +1,16 @@
 """The state of one sync in progress, from `start` to `finish`."""
 
+from array import array
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from syncserver.collections.lease import Lease
 from syncserver.protocol.messages import Graves
 from syncserver.sync.row_counts import RowCounts
 from syncserver.sync_record import Tally
 
-RowIds = list[int]
+# Eight bytes for each: a device that was away for long has tens of thousands of rows to come.
+RowIds: TypeAlias = "array[int]"
 
 
 @dataclass(frozen=True, slots=True)
