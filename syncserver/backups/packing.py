@@ -15,7 +15,7 @@ import zstandard
 from syncserver.backups.manifest import sha256_of
 from syncserver.collections import atomic_files
 from syncserver.collections.folders import UserFolder
-from syncserver.collections.libanki import CollectionDamaged
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.errors import UploadRefused
 from syncserver.sync.collection_file import opened, validated_collection
 

@@ -31,7 +31,7 @@ from syncserver.collections import restore_points
 from syncserver.collections.committed import CommittedState
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Lease
-from syncserver.collections.libanki import CollectionDamaged
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.collections.restore_points import RestorePoint
 from syncserver.errors import SyncServerError
 from syncserver.media.index import IndexUnusable

@@ -30,7 +30,7 @@ from syncserver.backups.packing import (
 from syncserver.collections import atomic_files
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Collections, Lease
-from syncserver.collections.libanki import CollectionDamaged
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.collections.restore_points import (
     RestorePoint,
     named_point,

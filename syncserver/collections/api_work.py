@@ -15,7 +15,7 @@ from anki.collection import Collection
 
 from syncserver.collections.committed import read_committed_state
 from syncserver.collections.lease import Collections, Lease
-from syncserver.collections.libanki import CollectionDamaged, translated_errors
+from syncserver.collections.libanki_errors import CollectionDamaged, translated_errors
 
 WAIT_SECONDS: Final = 0.0005
 MOST_WAITS: Final = 10

@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from syncserver.collections.libanki import CollectionDamaged, LibankiCollection, Row
+from syncserver.collections.libanki import LibankiCollection, Row
+from syncserver.collections.libanki_errors import CollectionDamaged
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.libanki_errors import CollectionDamaged
 
 MOST_PROBLEMS_NAMED: Final = 3
 

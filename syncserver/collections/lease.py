@@ -21,7 +21,8 @@ from syncserver import events, metrics
 from syncserver.collections.committed import CommittedState
 from syncserver.collections.damage import Damage, confirm
 from syncserver.collections.folders import UserFolder
-from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.collections.slot import Caller, OnSyncEnd, Reservation, Slot
 from syncserver.errors import SyncConflict, SyncServerError
 from syncserver.settings import Settings

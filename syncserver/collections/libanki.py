@@ -11,10 +11,9 @@ write the server's time zone and a dozen settings into every new collection; our
 
 import json
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final
 
 import anki.collection  # first: the package's modules import each other in a circle
 import anki.lang
@@ -23,19 +22,12 @@ from anki import card_rendering_pb2, hooks, notetypes_pb2
 from anki._backend import RustBackend
 from anki.collection import Collection
 from anki.dbproxy import DBProxy
-from anki.errors import BackendError, BackendIOError, DBError, NotFoundError
 from anki.scheduler.dummy import DummyScheduler
 from anki.scheduler.v3 import Scheduler, SchedulingStates
 from anki.stats_pb2 import GraphsResponse
 from anki.template import TemplateRenderContext, TemplateRenderOutput
 
-from syncserver.errors import DiskFull, ServerBusy
-
-# Words of SQLite and of the operating system for trouble that passes.
-FULL_DISK_SIGNS: Final = ("disk is full", "DiskFull", "No space left")
-PASSING_TROUBLE_SIGNS: Final = ("DatabaseBusy", "database is locked", "already open", "IoFailure")
-# What SQLite says of a search of somebody's that is beyond its limits.
-TOO_COMPLEX_SIGNS: Final = ("pattern too complex", "Expression tree is too large")
+from syncserver.collections.libanki_errors import guarded
 
 # For a check, which reads each page about once: as many KiB as a processor's own cache holds.
 CHECKING_CACHE: Final = -4096
@@ -48,28 +40,10 @@ ENGLISH: Final = "en"
 LANGUAGES: Final = frozenset(code for _name, code in anki.lang.langs)
 
 Row = list[Any]
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
 
 NotetypeConfig = notetypes_pb2.Notetype.Config
 FieldConfig = notetypes_pb2.Notetype.Field.Config
 TemplateConfig = notetypes_pb2.Notetype.Template.Config
-
-
-class CollectionDamaged(Exception):
-    """The file cannot be opened or used as a collection; the message is SQLite's or libanki's."""
-
-
-class Rejected(Exception):
-    """An object was refused: its JSON is not of the right shape, or it breaks a constraint."""
-
-
-class Missing(Rejected):
-    """What was asked for is not in the collection."""
-
-
-class LibankiPanicked(Exception):
-    """The Rust code panicked; this collection object must not be used any more."""
 
 
 class LibankiCollection:
@@ -86,7 +60,7 @@ class LibankiCollection:
         self._backend = RustBackend(langs=_translations(language), server=True)
         self._path = path
         self._objects: Collection | None = None
-        _guard(
+        guarded(
             self._backend.open_collection,
             collection_path=str(path),
             media_folder_path=str(path.with_suffix(STAGED_MEDIA)),
@@ -99,7 +73,7 @@ class LibankiCollection:
         Without that, libanki swallows the failure of its close and leaves a write-ahead log.
         """
         self.roll_back()
-        _guard(self._backend.close_collection, downgrade_to_schema11=False)
+        guarded(self._backend.close_collection, downgrade_to_schema11=False)
 
     def close_as_schema_11(self) -> None:
         """Close the file in the form that clients before 2.1.57 read; only for private copies.
@@ -107,13 +81,13 @@ class LibankiCollection:
         libanki swallows failures here: whoever calls this checks the result.
         """
         self.roll_back()
-        _guard(self._backend.close_collection, downgrade_to_schema11=True)
+        guarded(self._backend.close_collection, downgrade_to_schema11=True)
 
     # SQL
 
     def rows(self, sql: str, *values: object) -> list[Row]:
         """Return all rows of a query; blobs are lists of integers."""
-        return _guard(self._backend.db_query, sql, values, False)  # type: ignore[arg-type]
+        return guarded(self._backend.db_query, sql, values, False)  # type: ignore[arg-type]
 
     def row(self, sql: str, *values: object) -> Row:
         """Return the first row of a query that always has one."""
@@ -135,13 +109,13 @@ class LibankiCollection:
     def execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """Run one statement for each row of values."""
         if rows:
-            _guard(self._backend.db_execute_many, sql, rows)  # type: ignore[arg-type]
+            guarded(self._backend.db_execute_many, sql, rows)  # type: ignore[arg-type]
 
     # Transactions
 
     def begin(self) -> None:
         """Open the exclusive transaction in which a whole sync happens."""
-        _guard(self._backend.db_begin)
+        guarded(self._backend.db_begin)
 
     def commit(self) -> None:
         """Make the transaction durable: when this returns it is on disk.
@@ -152,7 +126,7 @@ class LibankiCollection:
 
     def roll_back(self) -> None:
         """Undo the open transaction, if there is one, and drop the backend's caches."""
-        _guard(self._backend.db_rollback)
+        guarded(self._backend.db_rollback)
 
     def commit_objects(self) -> None:
         """Make what was done through `objects` durable.
@@ -160,7 +134,7 @@ class LibankiCollection:
         The backend's own commit, because a commit by SQL would empty the list of what can be
         undone. It sets the collection's `mod` itself if a table was written by SQL.
         """
-        _guard(self._backend.db_commit)
+        guarded(self._backend.db_commit)
 
     @property
     def objects(self) -> Collection:
@@ -186,32 +160,32 @@ class LibankiCollection:
     def pack(self, target: Path, *, with_media: bool, legacy: bool) -> None:
         """Write a collection package (.colpkg); the file is closed by that. Raises Rejected."""
         self.roll_back()
-        _guard(self.objects.export_collection_package, str(target), with_media, legacy)
+        guarded(self.objects.export_collection_package, str(target), with_media, legacy)
 
     # Objects as JSON of schema 11
 
     def notetype_json(self, notetype_id: int) -> bytes:
         """Return a stored notetype with its usn, mod and unknown keys."""
-        return _guard(self._backend.get_notetype_legacy, notetype_id)
+        return guarded(self._backend.get_notetype_legacy, notetype_id)
 
     def deck_json(self, deck_id: int) -> bytes:
         """Return a stored deck."""
-        return _guard(self._backend.get_deck_legacy, deck_id)
+        return guarded(self._backend.get_deck_legacy, deck_id)
 
     def deck_options_json(self, options_id: int) -> bytes:
         """Return stored deck options; the id must exist, or libanki answers with the defaults."""
-        return _guard(self._backend.get_deck_config_legacy, options_id)
+        return guarded(self._backend.get_deck_config_legacy, options_id)
 
     def config_json(self) -> bytes:
         """Return the whole configuration as one JSON object."""
-        return _guard(self._backend.get_all_config)
+        return guarded(self._backend.get_all_config)
 
     def put_deck(self, deck: dict[str, Any]) -> None:
         """Store a deck with the usn and mod that it carries, renaming it if its name is taken.
 
         Raises Rejected.
         """
-        _guard(
+        guarded(
             self._backend.add_or_update_deck_legacy,
             deck=json.dumps(deck).encode(),
             preserve_usn_and_mtime=True,
@@ -222,7 +196,7 @@ class LibankiCollection:
 
         Raises Rejected.
         """
-        _guard(self._backend.add_or_update_deck_config_legacy, json.dumps(options).encode())
+        guarded(self._backend.add_or_update_deck_config_legacy, json.dumps(options).encode())
         self.execute(
             "update deck_config set mtime_secs = ?, usn = ? where id = ?", mod, usn, options["id"]
         )
@@ -234,11 +208,11 @@ class LibankiCollection:
 
         A side effect of asking for the scheduler's day; section 2.12 of the protocol facts.
         """
-        _guard(self._backend.sched_timing_today)
+        guarded(self._backend.sched_timing_today)
 
     def strip_html(self, text: str) -> str:
         """Return `text` as it counts for the sort field and the checksum of a note."""
-        return _guard(
+        return guarded(
             self._backend.strip_html,
             text=text,
             mode=card_rendering_pb2.StripHtmlRequest.PRESERVE_MEDIA_FILENAMES,
@@ -334,65 +308,13 @@ def unpack_collection(package: Path, target: Path, media_folder: Path) -> None:
     Raises Rejected for what is no such package.
     """
     backend = RustBackend(langs=[], server=True)
-    _guard(
+    guarded(
         backend.import_collection_package,
         col_path=str(target),
         backup_path=str(package),
         media_folder=str(media_folder),
         media_db=str(media_folder.with_suffix(".db")),
     )
-
-
-@contextmanager
-def translated_errors() -> Iterator[None]:
-    """Turn what `objects` raises into what our layers know.
-
-    Raises Rejected, Missing, CollectionDamaged, DiskFull, ServerBusy, LibankiPanicked.
-    """
-    try:
-        yield
-    except BaseException as problem:
-        if (known := _translated(problem)) is not None:
-            raise known from problem
-        raise
-
-
-def _guard(
-    call: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
-) -> Result:
-    """Call the backend with its errors translated."""
-    try:
-        return call(*args, **kwargs)
-    except BaseException as problem:
-        if (known := _translated(problem)) is not None:
-            raise known from problem
-        raise
-
-
-def _translated(problem: BaseException) -> Exception | None:
-    """Return what our layers know of an error of libanki's, None if it is none of those."""
-    message = str(problem)
-    if isinstance(problem, (DBError, BackendIOError)):
-        return _storage_error(message)
-    if isinstance(problem, NotFoundError):
-        return Missing(message)
-    if isinstance(problem, BackendError):
-        return Rejected(message)
-    if type(problem).__name__ == "PanicException":  # pyo3's, derived from BaseException
-        return LibankiPanicked(message)
-    return None
-
-
-def _storage_error(message: str) -> Exception:
-    if any(sign in message for sign in FULL_DISK_SIGNS):
-        return DiskFull("The server's disk is full; nothing was changed.", cause=message)
-    if any(sign in message for sign in PASSING_TROUBLE_SIGNS):
-        return ServerBusy("The collection cannot be used at the moment.", cause=message)
-    if any(sign in message for sign in TOO_COMPLEX_SIGNS):
-        return Rejected("The search is too complex.")
-    if "constraint" in message:
-        return Rejected(message)
-    return CollectionDamaged(message)
 
 
 def _show_latex_images(output: TemplateRenderOutput, context: TemplateRenderContext) -> None:

@@ -15,7 +15,8 @@ from syncserver.collections import restore_points
 from syncserver.collections.committed import CommittedState, read_committed_state
 from syncserver.collections.damage import Damage, check_not_emptied
 from syncserver.collections.folders import UserFolder
-from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.collections.page_cache import forget_pages
 from syncserver.sync_record import Outcome, Who
 

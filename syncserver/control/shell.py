@@ -16,7 +16,8 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 
 from syncserver.collections.committed import read_committed_state
-from syncserver.collections.libanki import CollectionDamaged, LibankiCollection, Rejected
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.libanki_errors import CollectionDamaged, Rejected
 from syncserver.control.errands import conversation
 from syncserver.control.exporting import UserArgument, lent
 from syncserver.control.installation import (

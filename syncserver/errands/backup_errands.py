@@ -12,7 +12,7 @@ from syncserver.backups.restore import NEWEST, NotRestorable, fetched_point, fin
 from syncserver.backups.restore import restore as restore_point
 from syncserver.backups.service import RestorePoints
 from syncserver.backups.store_failures import StoreFailed
-from syncserver.collections.libanki import CollectionDamaged
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.collections.restore_points import RestorePoint
 from syncserver.collections.retention import MANUAL
 from syncserver.errands.errand import ErrandFailed, Progress

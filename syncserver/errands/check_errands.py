@@ -9,7 +9,7 @@ from typing import Any, Final
 from syncserver.backups.drill import drill
 from syncserver.collections import atomic_files
 from syncserver.collections.folders import UserFolder
-from syncserver.collections.libanki import CollectionDamaged
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.collections.workshop import workshop
 from syncserver.errands.errand import Progress
 from syncserver.errors import DiskFull, ServerBusy, SyncConflict

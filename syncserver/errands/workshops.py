@@ -19,7 +19,8 @@ from syncserver.collections import restore_points
 from syncserver.collections.committed import read_committed_state
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Lease
-from syncserver.collections.libanki import STAGED_MEDIA, CollectionDamaged
+from syncserver.collections.libanki import STAGED_MEDIA
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.collections.workshop import COLLECTION_NAME, copy_collection, workshop
 from syncserver.errands.errand import ErrandFailed, Talk
 from syncserver.errors import SyncServerError

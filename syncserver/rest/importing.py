@@ -24,12 +24,8 @@ from syncserver import events
 from syncserver.accounts.users import User
 from syncserver.collections import atomic_files, restore_points
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder
-from syncserver.collections.libanki import (
-    LibankiCollection,
-    Rejected,
-    staged_media,
-    unpack_collection,
-)
+from syncserver.collections.libanki import LibankiCollection, staged_media, unpack_collection
+from syncserver.collections.libanki_errors import Rejected
 from syncserver.errors import UploadRefused
 from syncserver.media.names import is_possible_name
 from syncserver.rest.call import Call

@@ -29,7 +29,7 @@ from typing import Any, ClassVar, Final
 
 from syncserver import errors
 from syncserver.collections.api_work import NeedsFullSync
-from syncserver.collections.libanki import Missing, Rejected
+from syncserver.collections.libanki_errors import Missing, Rejected
 from syncserver.media.refusal import MediaRefused
 
 TYPE_PREFIX: Final = "urn:syncserver:problem:"

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from syncserver.collections.libanki import LibankiCollection, Rejected
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.libanki_errors import Rejected
 from syncserver.errors import BadRequest
 from syncserver.protocol.messages import Changes
 from syncserver.sync.merge_rules import incoming_wins, object_id, object_mod

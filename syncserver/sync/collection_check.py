@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from syncserver.collections.libanki import CollectionDamaged, LibankiCollection, Rejected
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.libanki_errors import CollectionDamaged, Rejected
 from syncserver.sync.collection_file import NEEDED_COLUMNS, SQLITE_MAGIC, opened, schema_of
 
 RESTORE: Final = (

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from syncserver.collections.libanki import CollectionDamaged, LibankiCollection, Rejected
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.libanki_errors import CollectionDamaged, Rejected
 from syncserver.errors import UploadRefused
 from syncserver.sync.chunks import CARD_SQL, NOTE_COLUMNS, REVLOG_SQL
 

@@ -10,7 +10,8 @@ from syncserver.collections import atomic_files
 from syncserver.collections.committed import read_committed_state
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Lease
-from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.sync.collection_file import schema_of
 from syncserver.sync.finish import new_modification_time
 

@@ -11,7 +11,8 @@ from syncserver import events
 from syncserver.collections import atomic_files, restore_points
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Lease
-from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.sync.collection_file import Holdings, holdings, validated_collection
 
 log = structlog.get_logger()

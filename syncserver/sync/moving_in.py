@@ -7,7 +7,8 @@ from typing import Final
 from syncserver.collections import restore_points
 from syncserver.collections.committed import CommittedState, read_committed_state
 from syncserver.collections.lease import Lease
-from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.sync.collection_file import Holdings, holdings, opened, validated_collection
 from syncserver.sync.full_upload import Candidate, replace_collection
 from syncserver.sync.new_stamps import look_new

@@ -16,9 +16,9 @@ from syncserver.collections.libanki import (
     FieldConfig,
     LibankiCollection,
     NotetypeConfig,
-    Rejected,
     TemplateConfig,
 )
+from syncserver.collections.libanki_errors import Rejected
 from syncserver.errors import BadRequest
 from syncserver.sync.merge_rules import incoming_wins, object_id, object_mod
 from syncserver.sync.session import NotetypeLayout, SyncSession

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from syncserver.accounts.host_keys import Device
 from syncserver.collections.lease import Lease, Owned
-from syncserver.collections.libanki import Rejected
+from syncserver.collections.libanki_errors import Rejected
 from syncserver.collections.slot import Caller
 from syncserver.errors import BadRequest
 from syncserver.protocol import messages

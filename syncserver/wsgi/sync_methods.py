@@ -13,7 +13,7 @@ import structlog
 
 from syncserver import events, metrics
 from syncserver.collections.folders import UserFolder
-from syncserver.collections.libanki import CollectionDamaged
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.errors import (
     BodyMissing,
     BodyTooLarge,

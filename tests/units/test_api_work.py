@@ -11,7 +11,7 @@ from anki.notes import Note, NoteId
 
 from syncserver.collections.api_work import NeedsFullSync, ReadHasChanged, Work, api_work
 from syncserver.collections.lease import Collections
-from syncserver.collections.libanki import Missing, Rejected
+from syncserver.collections.libanki_errors import Missing, Rejected
 from syncserver.settings import Settings
 
 ME = "me"

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from syncserver.collections.lease import REMEMBERED_META_ANSWERS, Collections
-from syncserver.collections.libanki import CollectionDamaged
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.collections.slot import Caller
 from syncserver.errors import SyncConflict
 from syncserver.settings import Settings

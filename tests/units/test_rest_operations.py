@@ -4,7 +4,7 @@ import pytest
 import simplejson
 
 from syncserver.accounts.scopes import Scope
-from syncserver.collections.libanki import CollectionDamaged, Missing, Rejected
+from syncserver.collections.libanki_errors import CollectionDamaged, Missing, Rejected
 from syncserver.errors import BadRequest, DiskFull, SyncConflict, TooManyRequests, UploadRefused
 from syncserver.media.refusal import over_quota
 from syncserver.rest import json_text

@@ -7,7 +7,8 @@ from anki.collection import Collection
 from anki.errors import UndoEmpty
 
 from syncserver.accounts.scopes import Scope
-from syncserver.collections.libanki import CollectionDamaged, LibankiCollection
+from syncserver.collections.libanki import LibankiCollection
+from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.rest.ankiconnect.actions import Actions, Search
 from syncserver.rest.ankiconnect.texts import without_isolates
 from syncserver.rest.call import Call

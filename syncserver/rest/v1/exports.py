@@ -25,12 +25,8 @@ from pydantic import Field
 from syncserver.accounts.scopes import Scope
 from syncserver.collections import atomic_files
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE, UserFolder
-from syncserver.collections.libanki import (
-    LibankiCollection,
-    progress_text,
-    staged_media,
-    translated_errors,
-)
+from syncserver.collections.libanki import LibankiCollection, progress_text, staged_media
+from syncserver.collections.libanki_errors import translated_errors
 from syncserver.jobs import Job, JobFile
 from syncserver.media.lending import lend_files
 from syncserver.rest.call import Call

@@ -14,7 +14,7 @@ from anki.utils import field_checksum
 from pydantic import Field
 
 from syncserver.accounts.scopes import Scope
-from syncserver.collections.libanki import Missing, Rejected, translated_errors
+from syncserver.collections.libanki_errors import Missing, Rejected, translated_errors
 from syncserver.rest.call import Call
 from syncserver.rest.models import Body, Document
 from syncserver.rest.operations import Resource
