@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Callable
 
 import pytest
 import zstandard
@@ -16,6 +17,8 @@ from syncserver.protocol.bounded_streams import (
     LengthLimitedSource,
     decompressed_parts,
 )
+from syncserver.protocol.framed_request import ZstdBody
+from syncserver.protocol.zstd_pool import SMALL_MESSAGE, small_message
 
 PLENTY = 10**9
 
@@ -25,19 +28,28 @@ def frame(content: bytes) -> bytes:
     return compressor.compress(content) + compressor.flush()
 
 
-def read_frame(wire: bytes, limit: int = PLENTY) -> bytes:
+def read_in_parts(wire: bytes, limit: int = PLENTY) -> bytes:
     return b"".join(decompressed_parts(CountingSource(io.BytesIO(wire)), limit))
+
+
+def read_at_once(wire: bytes, limit: int = PLENTY) -> bytes:
+    return ZstdBody(CountingSource(io.BytesIO(wire))).payload(limit)
+
+
+@pytest.fixture(params=[read_in_parts, read_at_once])
+def read_frame(request: pytest.FixtureRequest) -> Callable[..., bytes]:
+    return request.param
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, PART_SIZE, 2 * PART_SIZE, 3_000_001])
 @pytest.mark.parametrize("make", [lambda size: b"a" * size, os.urandom], ids=["dull", "random"])
-def test_a_frame_of_any_size_comes_out_as_it_went_in(make, size: int) -> None:
+def test_a_frame_of_any_size_comes_out_as_it_went_in(read_frame, make, size: int) -> None:
     content = make(size)
     assert read_frame(frame(content)) == content
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000, 400_000])
-def test_a_frame_that_was_cut_off_anywhere_is_refused(size: int) -> None:
+def test_a_frame_that_was_cut_off_anywhere_is_refused(read_frame, size: int) -> None:
     wire = frame(os.urandom(size))
     for cut in {1, 4, len(wire) // 2, len(wire) - 1}:
         with pytest.raises(BadRequest):
@@ -45,17 +57,17 @@ def test_a_frame_that_was_cut_off_anywhere_is_refused(size: int) -> None:
 
 
 @pytest.mark.parametrize("wire", [b"", b"no zstd at all", b"\x28\xb5\x2f\xfd\xff\xff\xff\xff"])
-def test_what_is_no_frame_is_refused(wire: bytes) -> None:
+def test_what_is_no_frame_is_refused(read_frame, wire: bytes) -> None:
     with pytest.raises(BadRequest):
         read_frame(wire)
 
 
-def test_bytes_behind_the_frame_are_left_alone() -> None:
+def test_bytes_behind_the_frame_are_left_alone(read_frame) -> None:
     assert read_frame(frame(b"content") + b"rubbish") == b"content"
     assert read_frame(frame(b"first") + frame(b"second")) == b"first"
 
 
-def test_the_limit_is_the_last_size_that_passes() -> None:
+def test_the_limit_is_the_last_size_that_passes(read_frame) -> None:
     wire = frame(b"x" * 1000)
     assert len(read_frame(wire, limit=1000)) == 1000
     with pytest.raises(BodyTooLarge):
@@ -75,17 +87,34 @@ def test_a_bomb_is_noticed_long_before_it_has_been_read() -> None:
     assert source.bytes_read <= PART_SIZE
 
 
-def test_input_that_expands_to_nothing_is_limited_too() -> None:
+def test_input_that_expands_to_nothing_is_limited_too(read_frame) -> None:
     empty_blocks = b"\x28\xb5\x2f\xfd\x00\x58" + b"\x00\x00\x00" * 200_000
     with pytest.raises(BodyTooLarge):
         read_frame(empty_blocks, limit=COMPRESSION_OVERHEAD)
 
 
-def test_a_window_larger_than_any_client_has_is_refused() -> None:
+def test_a_window_larger_than_any_client_has_is_refused(read_frame) -> None:
     parameters = zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
     stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
     with pytest.raises(BadRequest):
         read_frame(stream.compress(os.urandom(100)) + stream.flush())
+
+
+def test_only_a_whole_frame_of_a_small_message_is_read_at_once() -> None:
+    assert small_message(frame(b"x" * SMALL_MESSAGE)) == b"x" * SMALL_MESSAGE
+    assert small_message(frame(b"x" * (SMALL_MESSAGE + 1))) is None
+    assert small_message(frame(b"content")[:-1]) is None
+
+
+def test_a_frame_that_says_how_large_it_is_gets_no_more_memory_for_that() -> None:
+    sized = zstandard.ZstdCompressor(write_content_size=True)
+    assert small_message(sized.compress(b"content")) == b"content"
+    assert small_message(sized.compress(bytes(10**7))) is None
+    # Eight bytes that claim 2^62 bytes of content, and a block that holds none.
+    boast = b"\x28\xb5\x2f\xfd\xe0" + (2**62).to_bytes(8, "little") + b"\x01\x00\x00"
+    assert small_message(boast) is None
+    with pytest.raises(BadRequest):
+        read_at_once(boast)
 
 
 def test_a_body_with_a_length_ends_where_it_says() -> None:
