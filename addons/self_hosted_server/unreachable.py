@@ -24,7 +24,7 @@ def explain_no_answer(error: Exception, url: str) -> Finding:
     """Say why a request for a URL ended in this error, and what to do."""
     if isinstance(error, URLError) and isinstance(error.reason, Exception):
         error = error.reason
-    if isinstance(error, ssl.SSLEOFError):
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return _explain_no_http(url)
     if isinstance(error, ssl.SSLError):
         return _explain_encryption(error, url)

@@ -1,8 +1,8 @@
 """The commands that write a user's collection into a file: export and copy."""
 
 import re
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -118,25 +118,13 @@ def _checked(copy: Path) -> Holdings:
 def _pack(collection: LibankiCollection, pack: Callable[[], None], copy: dict[str, Any]) -> None:
     """Have libanki pack in a thread, so that progress can be shown and Ctrl+C is heard."""
     objects = collection.objects
-    problems: list[BaseException] = []
-
-    def run() -> None:
+    # Not a thread of our own: after Ctrl+C in its join, Python 3.11 takes it for ended.
+    with ThreadPoolExecutor(1) as worker, progress_bar("exporting") as progress:
+        packing = worker.submit(pack)
         try:
-            pack()
-        except BaseException as problem:
-            problems.append(problem)
-
-    thread = threading.Thread(target=run, name="export")
-    with progress_bar("exporting") as progress:
-        try:
-            thread.start()
-            while thread.is_alive():
-                thread.join(LOOK_SECONDS)
+            while not wait([packing], LOOK_SECONDS).done:
                 number = NUMBER.search(progress_text(objects))
                 progress(int(number[0]) if number else 0, copy["files"] + 1)
         finally:
             objects.set_wants_abort()
-            if thread.ident is not None:  # or Ctrl+C came before it began
-                thread.join()
-    if problems:
-        raise problems[0]
+        packing.result()

@@ -8,7 +8,7 @@ from syncserver.collections import data_root_lock
 from tests.control.operator import Operator, wait_until
 from tests.support.processes import answers_health
 
-FAILED, NOT_RUNNING = 1, 3
+FAILED, NOT_RUNNING, WRONG_CONFIGURATION = 1, 3, 78
 
 
 def test_start_returns_when_the_server_answers(operator: Operator) -> None:
@@ -128,7 +128,7 @@ def test_a_server_that_cannot_start_shows_the_end_of_its_log(operator: Operator)
     text = operator.config.read_text()
     operator.config.write_text(text.replace("/ = pages", "/ = nowhere"))
     refused = operator.ctl("start")
-    assert refused.exit_code == FAILED
+    assert refused.exit_code == WRONG_CONFIGURATION
     assert "nowhere" in refused.errors
     assert "syncserver.log" in refused.errors
     assert operator.is_stopped()

@@ -146,7 +146,8 @@ def test_a_shell_commit_that_is_killed_leaves_old_or_new(
 ) -> None:
     code = "col.db.execute(\"update notes set flds = 'theirs' || flds, usn = 9\")"
     script = server.begin("shell", account.name, "--commit", "--command", code)
-    wait_until(lambda: server.unfinished(account), "the copy is made")
+    begun = server.unfinished
+    wait_until(lambda: begun(account) or script.poll() is not None, "the copy is made")
     server.kill()
     try:
         script.communicate(timeout=60)
