@@ -19,6 +19,8 @@ from tests.support.processes import answers_health
 
 OLD, NEW = ["one", "two"], ["theirs"]
 MANY = 150
+# So large that staging them all takes longer than it takes to see that it has begun.
+FILE_BYTES = 200_000
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def package(unused_device: NewDevice, tmp_path: Path) -> Path:
     friend = unused_device("friend")
     friend.add_note("theirs", "".join(f"[sound:{number}.mp3]" for number in range(MANY)))
     for number in range(MANY):
-        write_media(friend, f"{number}.mp3", os.urandom(20_000))
+        write_media(friend, f"{number}.mp3", os.urandom(FILE_BYTES))
     path = tmp_path / "theirs.colpkg"
     friend.col.export_collection_package(str(path), include_media=True, legacy=False)
     friend.col.reopen(after_full_sync=False)
