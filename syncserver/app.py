@@ -10,7 +10,7 @@ if the server has not started them before.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 from syncserver.backups.offsite_sender import OffsiteSender
@@ -24,7 +24,7 @@ from syncserver.wsgi.media_endpoint import media_view
 from syncserver.wsgi.pages.setup_page import pages_view, setup_page
 from syncserver.wsgi.request_chain import Environ, RequestChain, StartResponse, View
 from syncserver.wsgi.stalled_bodies import StalledBodies
-from syncserver.wsgi.sync_endpoint import sync_view
+from syncserver.wsgi.sync_endpoint import QUICK_PATHS, sync_view
 
 SLASHES: Final = re.compile("/{2,}")
 DEFAULT_MOUNTS: Final = (
@@ -96,7 +96,7 @@ def make_sync_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
     """Make the app of the collection sync, to be mounted at /sync."""
     services, proxies = _shared(global_conf, local_conf)
     page = setup_page(services.settings, proxies, services.maintenance, "/sync")
-    return _app(services, proxies, sync_view(services, page))
+    return _app(services, proxies, sync_view(services, page), QUICK_PATHS)
 
 
 def make_media_app(global_conf: Mapping[str, str], **local_conf: str) -> WsgiApp:
@@ -181,8 +181,11 @@ def _make_sender(services: Services) -> OffsiteSender:
     return OffsiteSender(services.restore_points, services.restore_points.offsite)
 
 
-def _app(services: Services, proxies: TrustedProxies, view: View) -> WsgiApp:
-    return StartingServices(services, RequestChain(view, proxies, services.admission))
+def _app(
+    services: Services, proxies: TrustedProxies, view: View, quick_paths: Container[str] = ()
+) -> WsgiApp:
+    chain = RequestChain(view, proxies, services.admission, quick_paths)
+    return StartingServices(services, chain)
 
 
 def _api_app(name: str, global_conf: Mapping[str, str], local_conf: Mapping[str, str]) -> WsgiApp:

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from syncserver import events, metrics
+from syncserver import events, metrics, one_processor
 from syncserver.collections import restore_points
 from syncserver.collections.committed import CommittedState, read_committed_state
 from syncserver.collections.damage import Damage, check_not_emptied
@@ -86,6 +86,7 @@ class Slot:
     def open(self) -> LibankiCollection:
         """Return the open collection, opening or creating the file if need be."""
         if self.collection is None:
+            one_processor.spread()
             self.folder.prepare()
             if self.folder.collection.exists():
                 check_not_emptied(self.folder.collection)

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from syncserver import __version__
+from syncserver import __version__, one_processor
 from syncserver.events import SERVER_STARTED, TLS_RENEWED, TLS_UNUSABLE
 from syncserver.free_memory import share_memory_among_threads
 from syncserver.listening.granian_listener import GranianListener, WsgiApp
@@ -62,6 +62,7 @@ class Worker:
             # What is loaded by now stays: the garbage collector need not look at all of it again.
             gc.collect()
             gc.freeze()
+            one_processor.choose()
             self._serve()
         finally:
             services.close()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from syncserver import one_processor
 from syncserver.collections.lease import Lease
 from syncserver.collections.libanki import LibankiCollection
 from syncserver.protocol.messages import Graves
@@ -33,8 +34,7 @@ class Policy:
 def keep_before_start(lease: Lease, graves: Graves, policy: Policy) -> None:
     """Keep what is stored if this much is to be deleted by a sync that has not begun."""
     if _is_bulk(lease.collection, [graves], policy.limit):
-        lease.close_file()
-        policy.keep(lease)
+        _keep(lease, policy)
 
 
 def keep_before_more(lease: Lease, graves: Graves, policy: Policy) -> None:
@@ -46,12 +46,17 @@ def keep_before_more(lease: Lease, graves: Graves, policy: Policy) -> None:
     if not session.may_begin_again:
         return
     if _is_bulk(lease.collection, [*session.deletions, graves], policy.limit):
-        lease.close_file()
-        policy.keep(lease)
+        _keep(lease, policy)
         begin_transaction(lease.collection)
         for earlier in session.deletions:
             delete(lease.collection, session.server_usn, earlier)
         session.may_begin_again = False
+
+
+def _keep(lease: Lease, policy: Policy) -> None:
+    one_processor.spread()
+    lease.close_file()
+    policy.keep(lease)
 
 
 def _is_bulk(collection: LibankiCollection, parts: Sequence[Graves], limit: int) -> bool:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from syncserver import one_processor
 from syncserver.collections.libanki import LibankiCollection
 from syncserver.protocol.messages import Chunk, RevlogRow
 from syncserver.sync.conflicts import count_rows
@@ -17,6 +18,8 @@ ROWS_PER_CHUNK: Final = 1000
 # A chunk that is as large as this is sent with fewer rows, so that memory is bounded.
 ENOUGH_BYTES: Final = 1024 * 1024
 ROWS_PER_QUERY: Final = 100
+# From so many on it takes milliseconds, nearly all of them in SQLite.
+MANY_ROWS: Final = 100
 REVLOG_TYPES: Final = range(6)
 MANUAL_OR_UNKNOWN: Final = 0
 
@@ -51,6 +54,8 @@ def next_chunk(collection: LibankiCollection, session: SyncSession) -> dict[str,
     """
     if session.to_send is None:
         session.to_send = _pending(collection, session)
+    if sum(map(len, session.to_send.values())) >= MANY_ROWS:
+        one_processor.spread()
     chunk: dict[str, Any] = {}
     room, size = ROWS_PER_CHUNK, 0
     for table, ids in session.to_send.items():
@@ -88,6 +93,8 @@ def apply_chunk(collection: LibankiCollection, session: SyncSession, chunk: Chun
     Raises BadRequest when a note does not fit its notetype.
     """
     session.may_begin_again = False
+    if len(chunk.revlog) + len(chunk.cards) + len(chunk.notes) >= MANY_ROWS:
+        one_processor.spread()
     usn = session.server_usn
     _count_rows(collection, session, chunk)
     collection.execute_many(

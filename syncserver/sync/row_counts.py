@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from syncserver import events
+from syncserver import events, one_processor
 from syncserver.collections.libanki import LibankiCollection
 from syncserver.collections.page_cache import forget_pages
 
@@ -60,6 +60,7 @@ def keep(collection: LibankiCollection, counts: RowCounts | None) -> None:
 
 def counted(collection: LibankiCollection) -> RowCounts:
     """Count the large tables."""
+    one_processor.spread()
     columns = ", ".join(f"(select count() from {table})" for table in LARGE_TABLES)
     rows = dict(zip(LARGE_TABLES, collection.row(f"select {columns}"), strict=True))
     # A whole index of each, which nothing else of a sync looks at.

@@ -7,7 +7,7 @@ of the classes of `errors`; only here does a class become a status line.
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any, Final, TypeAlias
@@ -17,7 +17,7 @@ import structlog
 from msgspec import Struct
 from webob import Request, Response
 
-from syncserver import events, metrics
+from syncserver import events, metrics, one_processor
 from syncserver.errors import NotFound, SyncServerError, TooManyAtOnce
 from syncserver.limits.admission import Admission, Visit
 from syncserver.protocol.bounded_streams import CountingSource
@@ -93,10 +93,18 @@ class RequestChain:
     """A WSGI app: the policies around one view."""
 
     def __init__(
-        self, view: View, proxies: TrustedProxies, admission: Admission | None = None
+        self,
+        view: View,
+        proxies: TrustedProxies,
+        admission: Admission | None = None,
+        quick_paths: Container[str] = (),
     ) -> None:
-        """Without `admission` every request is let in, however many there are."""
+        """Without `admission` every request is let in, however many there are.
+
+        Requests for `quick_paths`, below where the app is mounted, share a processor.
+        """
         self._view = view
+        self._quick_paths = quick_paths
         self._proxies = proxies
         self._admission = admission
 
@@ -112,6 +120,10 @@ class RequestChain:
         context = RequestContext(_new_id(), self._proxies.client_address(request))
         context.log_fields = {"request_id": context.request_id, "address": context.address}
         events.request_fields.set(context.log_fields)
+        if environ.get("PATH_INFO") in self._quick_paths:
+            one_processor.share()
+        else:
+            one_processor.spread()
         stalled_bodies.note(context, environ, started)
         try:
             answer = self._respond(request, context)

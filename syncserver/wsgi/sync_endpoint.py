@@ -1,6 +1,7 @@
 """/sync: find the method, read the framing, frame the answer."""
 
 from io import BufferedReader
+from typing import Final
 
 import structlog
 from msgspec import Struct
@@ -32,8 +33,16 @@ from syncserver.wsgi.sync_methods import (
     Method,
     file_size,
     meta,
+    start,
     upload,
     upload_problem,
+)
+
+# What every sync asks for. A whole collection, or a password, is no quick matter.
+QUICK_PATHS: Final = frozenset(
+    f"/{name}"
+    for name, method in METHODS.items()
+    if method is meta or method is start or method in STEPS_OF_A_SYNC
 )
 
 log = structlog.get_logger()

@@ -22,7 +22,7 @@ LAYERS = (
     ("collections", "accounts", "jobs", "limits", "maintenance", "chores"),
     (
         *("protocol", "settings", "errors", "events", "metrics", "request_counts"),
-        *("sync_record", "audit", "free_memory"),
+        *("sync_record", "audit", "free_memory", "one_processor"),
     ),
     ("__init__",),
 )

@@ -1,0 +1,82 @@
+"""Quick requests share a processor; what takes long has all of them."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from syncserver import one_processor
+
+
+@pytest.fixture(autouse=True)
+def processors() -> Iterator[set[int]]:
+    """Give back what the test's own thread may use, and what was chosen."""
+    mine = os.sched_getaffinity(0)
+    yield mine
+    os.sched_setaffinity(0, mine)
+    one_processor._processors.__init__()
+    vars(one_processor._of_this_thread).clear()
+
+
+def in_a_thread(*steps: Callable[[], None]) -> list[set[int]]:
+    """Return where a new thread may run after each step."""
+    seen: list[set[int]] = []
+
+    def run() -> None:
+        for step in steps:
+            step()
+            seen.append(os.sched_getaffinity(0))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return seen
+
+
+def choose_among(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen_from = set(range(count))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _thread: chosen_from)
+    one_processor.choose()
+    monkeypatch.undo()
+
+
+def test_threads_that_share_are_on_the_same_one(processors: set[int]) -> None:
+    if len(processors) == 1:
+        pytest.skip("this machine has one processor")
+    one_processor.choose()
+    (first,), (second,) = in_a_thread(one_processor.share), in_a_thread(one_processor.share)
+    assert first == second
+    assert len(first) == 1
+    assert first < processors
+    assert os.sched_getaffinity(0) == processors, "nobody else is moved"
+
+
+def test_a_thread_goes_back_and_forth(processors: set[int]) -> None:
+    one_processor.choose()
+    share, spread = one_processor.share, one_processor.spread
+    shared, anywhere, again, still = in_a_thread(share, spread, share, share)
+    assert anywhere == processors
+    assert shared == again == still
+
+
+def test_a_thread_that_another_one_has_made_is_moved_too(processors: set[int]) -> None:
+    one_processor.choose()
+    seen = []
+    in_a_thread(one_processor.share, lambda: seen.extend(in_a_thread(one_processor.spread)))
+    assert seen == [processors], "it began where the other one was"
+
+
+def test_without_a_choice_threads_stay_where_they_are(processors: set[int]) -> None:
+    assert in_a_thread(one_processor.share, one_processor.spread) == [processors] * 2
+
+
+def test_one_processor_is_no_choice(processors: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    choose_among(1, monkeypatch)
+    assert in_a_thread(one_processor.share) == [processors]
+
+
+def test_the_first_processor_is_left_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(20):
+        choose_among(3, monkeypatch)
+        assert one_processor._processors.shared < {1, 2}
