@@ -50,6 +50,12 @@ def spread() -> None:
 
 
 def _move(processors: frozenset[int]) -> None:
-    if processors and getattr(_of_this_thread, "processors", None) != processors:
+    if not processors or getattr(_of_this_thread, "processors", None) == processors:
+        return
+    try:
         os.sched_setaffinity(0, processors)
+    except OSError:
+        # Taken from the server while it runs. The system has moved its threads; now they stay.
+        _processors.all = _processors.shared = frozenset()
+    else:
         _of_this_thread.processors = processors

@@ -34,9 +34,8 @@ def in_a_thread(*steps: Callable[[], None]) -> list[set[int]]:
     return seen
 
 
-def choose_among(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen_from = set(range(count))
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _thread: chosen_from)
+def choose_among(there: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _thread: there)
     one_processor.choose()
     monkeypatch.undo()
 
@@ -72,11 +71,18 @@ def test_without_a_choice_threads_stay_where_they_are(processors: set[int]) -> N
 
 
 def test_one_processor_is_no_choice(processors: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    choose_among(1, monkeypatch)
+    choose_among({0}, monkeypatch)
     assert in_a_thread(one_processor.share) == [processors]
+
+
+def test_processors_that_are_taken_away_cost_nobody_an_answer(
+    processors: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose_among({1000, 1001}, monkeypatch)
+    assert in_a_thread(one_processor.share, one_processor.spread) == [processors] * 2
 
 
 def test_the_first_processor_is_left_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(20):
-        choose_among(3, monkeypatch)
+        choose_among({0, 1, 2}, monkeypatch)
         assert one_processor._processors.shared < {1, 2}
