@@ -15,7 +15,10 @@ def log() -> Iterator[io.StringIO]:
     configured = structlog.get_config()
     stream = io.StringIO()
     events.configure_logging("INFO", "text", stream)
+    # Others may have left those of their last request.
+    fields = events.request_fields.set({})
     yield stream
+    events.request_fields.reset(fields)
     structlog.configure(**configured)
 
 
