@@ -1,4 +1,4 @@
-"""Quick requests share one processor, which is faster than several: Python runs one of them at a time.
+"""Many quick requests share one processor, which is faster than several: Python runs one at a time.
 
 Threads that take turns holding the interpreter's lock, each on another processor, wake each other
 across processors several times in each request, and find nothing of what they need in its cache.
