@@ -34,8 +34,6 @@ SERVER_ERROR: Final = 500
 # As much as a proxy may still have of a body that is refused at its limit: Apache and HAProxy
 # drop the answer of a server that does not take all of it [tried with 2.4 and 2.6].
 DRAINED_BYTES: Final = 128 * 1024 * 1024
-# From so many requests at once on, besides the one that comes, the interpreter's lock is in demand.
-CROWD: Final = 3
 # Of these the log's spelling is remembered.
 REMEMBERED_PATHS: Final = 512
 
@@ -103,7 +101,7 @@ class RequestChain:
     ) -> None:
         """Without `admission` every request is let in, however many there are.
 
-        Requests for `quick_paths`, below where the app is mounted, share a processor in a crowd.
+        Requests for `quick_paths`, below where the app is mounted, share a processor while there are others.
         """
         self._view = view
         self._quick_paths = quick_paths
@@ -122,7 +120,8 @@ class RequestChain:
         context = RequestContext(_new_id(), self._proxies.client_address(request))
         context.log_fields = {"request_id": context.request_id, "address": context.address}
         events.request_fields.set(context.log_fields)
-        if environ.get("PATH_INFO") in self._quick_paths and stalled_bodies.in_progress() >= CROWD:
+        # One alone goes where there is room; with others the interpreter's lock is in demand.
+        if environ.get("PATH_INFO") in self._quick_paths and stalled_bodies.in_progress():
             one_processor.share()
         else:
             one_processor.spread()
