@@ -1,5 +1,6 @@
 """One server for each module, with the module's `OPTIONS`, and somebody who looks after it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -62,3 +63,13 @@ def laptop(new_device: NewDevice) -> Device:
     assert laptop.sync() == FULL_UPLOAD
     laptop.upload()
     return laptop
+
+
+@pytest.fixture
+def unreadable_folder(server: WatchedServer) -> Iterator[str]:
+    """The name of a user's folder, before all others, whose restore points cannot be read."""
+    broken = server.data_root / "users" / "0-comes-first"
+    broken.mkdir()
+    (broken / "backups").write_bytes(b"no folder")
+    yield broken.name
+    shutil.rmtree(broken)

@@ -300,19 +300,13 @@ def test_another_store_gets_all_of_it_again(
 
 
 def test_a_user_whose_files_cannot_be_read_keeps_no_copy_of_others_here(
-    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device, unreadable_folder: str
 ) -> None:
-    broken = server.data_root / "users" / "0-comes-first"
-    broken.mkdir()
-    (broken / "backups").write_bytes(b"no folder")
-    try:
-        told = len(server.events("offsite_failed"))
-        wait_until_sent(server, keeper.backup(account))
-        wait_until(lambda: len(server.events("offsite_failed")) > told, "it is told")
-        failure = server.events("offsite_failed")[-1]
-        assert (failure["folder"], failure["users"]) == (broken.name, 1)
-    finally:
-        shutil.rmtree(broken)
+    told = len(server.events("offsite_failed"))
+    wait_until_sent(server, keeper.backup(account))
+    wait_until(lambda: len(server.events("offsite_failed")) > told, "it is told")
+    failure = server.events("offsite_failed")[-1]
+    assert (failure["folder"], failure["users"]) == (unreadable_folder, 1)
 
 
 def test_a_deleted_users_copies_go_when_that_is_asked_for(
