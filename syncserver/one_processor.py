@@ -1,9 +1,11 @@
-"""Many quick requests share one processor, which is faster than several: Python runs one at a time.
+"""Quick requests share one processor, which is faster than several: Python runs one at a time.
 
 Threads that take turns holding the interpreter's lock, each on another processor, wake each other
 across processors several times in each request, and find nothing of what they need in its cache.
-Sharing one they need half the time. What takes long (passwords, whole collections, many rows, media,
-the APIs) runs on any: most of it is compiled code, which needs no turn.
+Sharing one they need half the time. So it is with bodies: the HTTP server's own thread, which shares
+that processor too, hands them over in the pieces in which clients send them, some hundred for each
+megabyte. What takes long (passwords, whole collections, many rows, media, the APIs) goes on, once
+its body has been read, on any: most of it is compiled code, which needs no turn.
 """
 
 import os
@@ -40,7 +42,10 @@ def choose() -> None:
 
 
 def share() -> None:
-    """Work on what this thread does from now on where all quick requests are worked on."""
+    """Work on what this thread does from now on where all quick requests are worked on.
+
+    Threads that it makes begin there as well.
+    """
     _move(_processors.shared)
 
 

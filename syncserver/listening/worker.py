@@ -63,6 +63,8 @@ class Worker:
             gc.collect()
             gc.freeze()
             one_processor.choose()
+            # The listeners' threads are made by this one.
+            one_processor.share()
             self._serve()
         finally:
             services.close()

@@ -30,15 +30,19 @@ class ByteSource(Protocol):
 class CountingSource:
     """A source that counts what was read from it, and tells since when a read waits.
 
-    It calls `before_reading` once, before the first read. The source gives fewer bytes than it was
-    asked for only at its end, as PEP 3333 has it.
+    It calls `before_reading` once, before the first read, and `after_reading` once, at its end. The
+    source gives fewer bytes than it was asked for only at its end, as PEP 3333 has it.
     """
 
     def __init__(
-        self, source: ByteSource, before_reading: Callable[[], None] | None = None
+        self,
+        source: ByteSource,
+        before_reading: Callable[[], None] | None = None,
+        after_reading: Callable[[], None] | None = None,
     ) -> None:
         self._source = source
         self._before_reading = before_reading
+        self._after_reading = after_reading
         self._ended = False
         self.bytes_read = 0
         self.waiting_since: float | None = None
@@ -53,6 +57,9 @@ class CountingSource:
         self.waiting_since = None
         self.bytes_read += len(part)
         self._ended = len(part) < size
+        if self._ended and self._after_reading is not None:
+            self._after_reading()
+            self._after_reading = None
         return part
 
     def drain(self, limit: int) -> None:

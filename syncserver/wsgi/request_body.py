@@ -1,6 +1,6 @@
 """Find a request's body, and notice when a proxy has dropped it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
@@ -29,18 +29,19 @@ def body_source(request: Request, context: RequestContext) -> CountingSource:
     itself; behind any other only Content-Length says where the body ends. Raises BadRequest for a
     Content-Length that is no number.
     """
-    context.body = _source(request.environ, context.reads_body)
+    context.body = _source(request.environ, context)
     return context.body
 
 
-def _source(environ: Environ, before_reading: Callable[[], None]) -> CountingSource:
+def _source(environ: Environ, context: RequestContext) -> CountingSource:
+    before, after = context.reads_body, context.has_read_body
     source = environ["wsgi.input"]
     if environ.get("wsgi.input_terminated"):
-        return CountingSource(source, before_reading)
+        return CountingSource(source, before, after)
     length = environ.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal():
         raise BadRequest("The Content-Length is not a number.", cause=f"it is {length!r:.40}")
-    return CountingSource(LengthLimitedSource(source, int(length)), before_reading)
+    return CountingSource(LengthLimitedSource(source, int(length)), before, after)
 
 
 def noticing_no_body(parts: Iterator[bytes], source: CountingSource) -> Iterator[bytes]:

@@ -61,11 +61,18 @@ class RequestContext(Struct):
     hears_out: bool = True
     # And how much of it at most.
     heard_bytes: int = DRAINED_BYTES
+    # Whether it goes on sharing a processor after its body has been read.
+    is_quick: bool = False
 
     def reads_body(self) -> None:
         """Count for the address, unless it is known for whom. Raises TooManyAtOnce."""
         if self.visit is not None and self.address not in NO_ADDRESS:
             self.visit.reads_body(self.address)
+
+    def has_read_body(self) -> None:
+        """Go where there is room, if what follows may take long."""
+        if not self.is_quick:
+            one_processor.spread()
 
     def is_of(self, user_id: int, own_rate: int | None = None) -> None:
         """Count for a user, who may have a rate of their own. Raises TooManyAtOnce, RateExceeded."""
@@ -101,7 +108,8 @@ class RequestChain:
     ) -> None:
         """Without `admission` every request is let in, however many there are.
 
-        Requests for `quick_paths`, below where the app is mounted, share a processor while there are others.
+        Requests for `quick_paths`, below where the app is mounted, share a processor to their end,
+        others until their body has been read.
         """
         self._view = view
         self._quick_paths = quick_paths
@@ -120,8 +128,8 @@ class RequestChain:
         context = RequestContext(_new_id(), self._proxies.client_address(request))
         context.log_fields = {"request_id": context.request_id, "address": context.address}
         events.request_fields.set(context.log_fields)
-        # One alone goes where there is room; with others the interpreter's lock is in demand.
-        if environ.get("PATH_INFO") in self._quick_paths and stalled_bodies.in_progress():
+        context.is_quick = environ.get("PATH_INFO") in self._quick_paths
+        if context.is_quick or _has_body(environ):
             one_processor.share()
         else:
             one_processor.spread()
@@ -207,6 +215,10 @@ class _LogLine(Struct, frozen=True):
             self.context.tally.bytes_out += bytes_out
         if self.context.when_over is not None:
             self.context.when_over(complete)
+
+
+def _has_body(environ: Environ) -> bool:
+    return "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0"
 
 
 def _check_path(environ: Environ) -> None:

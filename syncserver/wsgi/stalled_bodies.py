@@ -68,11 +68,6 @@ def note(context: "RequestContext", environ: dict[str, Any], now: float) -> None
     _requests[id(context)] = _InProgress(context, peer, port, now)
 
 
-def in_progress() -> int:
-    """Return how many requests are noted."""
-    return len(_requests)
-
-
 def forget(context: "RequestContext") -> None:
     """Note that the work on a request is done."""
     del _requests[id(context)]

@@ -10,20 +10,25 @@ import pytest
 
 from tests.support.faults_server import WatchedServer
 from tests.support.faults_sync import WatchedClient
-from tests.support.media_server import wait_until
 
 OPTIONS: dict[str, object] = {}
 META = {"v": 11, "cv": "test"}
+# How Granian calls its threads.
+NAME_OF_MOVERS = "tokio-rt-worker"
+
+
+def allowed_processors(server: WatchedServer) -> list[tuple[str, str]]:
+    """Return the system's name of each thread of the server, and where it may run."""
+    found = []
+    for status in Path(f"/proc/{server.worker}/task").glob("*/status"):
+        fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
+        found.append((fields["Name"], fields["Cpus_allowed_list"]))
+    return found
 
 
 def shared_processors(server: WatchedServer) -> set[str]:
     """Return the processors to which threads of the server are bound."""
-    bound = set()
-    for status in Path(f"/proc/{server.worker}/task").glob("*/status"):
-        fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
-        if fields["Cpus_allowed_list"].isdecimal():
-            bound.add(fields["Cpus_allowed_list"])
-    return bound
+    return {allowed for _name, allowed in allowed_processors(server) if allowed.isdecimal()}
 
 
 @contextmanager
@@ -38,17 +43,31 @@ def begun_upload(server: WatchedServer, client: WatchedClient) -> Iterator[None]
         yield
 
 
-def test_quick_requests_share_one_processor_while_there_are_others(
-    server: WatchedServer, new_client: Callable[[], WatchedClient]
-) -> None:
+@pytest.fixture(autouse=True)
+def _several_processors() -> None:
     if len(os.sched_getaffinity(0)) == 1:
         pytest.skip("this machine has one processor")
+
+
+def test_quick_requests_and_bodies_on_their_way_share_one_processor(
+    server: WatchedServer, new_client: Callable[[], WatchedClient]
+) -> None:
     client = new_client()
-    for _ in range(5):
-        client.expect("meta", META)
-    assert shared_processors(server) == set(), "alone they go where there is room"
+    client.expect("meta", META)
+    assert len(shared_processors(server)) == 1
     with ExitStack() as others:
         for _ in range(3):
             others.enter_context(begun_upload(server, new_client()))
-        wait_until(lambda: client.expect("meta", META) and shared_processors(server), "they share")
-        assert len(shared_processors(server)) == 1
+        for _ in range(5):
+            client.expect("meta", META)
+        assert len(shared_processors(server)) == 1, "they all share the same one"
+
+
+def test_the_threads_that_move_bytes_share_it_and_those_of_the_housekeeping_do_not(
+    server: WatchedServer,
+) -> None:
+    (shared,) = shared_processors(server)
+    moving = [allowed for name, allowed in allowed_processors(server) if name == NAME_OF_MOVERS]
+    others = [allowed for name, allowed in allowed_processors(server) if name != NAME_OF_MOVERS]
+    assert shared in moving
+    assert not all(allowed == shared for allowed in others)

@@ -5,8 +5,12 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from webob import Request, Response
 
 from syncserver import one_processor
+from syncserver.wsgi.client_address import TrustedProxies
+from syncserver.wsgi.request_body import body_source
+from syncserver.wsgi.request_chain import RequestChain, RequestContext
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +90,55 @@ def test_the_first_processor_is_left_to_the_system(monkeypatch: pytest.MonkeyPat
     for _ in range(20):
         choose_among({0, 1, 2}, monkeypatch)
         assert one_processor._processors.shared < {1, 2}
+
+
+class Watching:
+    """An app that notes where its thread may run before and after it reads the body."""
+
+    def __init__(self, *quick_paths: str) -> None:
+        self.before: set[int] = set()
+        self.after: set[int] = set()
+        self._chain = RequestChain(self._view, TrustedProxies(()), None, quick_paths)
+
+    def _view(self, request: Request, context: RequestContext) -> Response:
+        self.before = os.sched_getaffinity(0)
+        source = body_source(request, context)
+        while source.read(4):
+            pass
+        self.after = os.sched_getaffinity(0)
+        return Response()
+
+    def answer(self, request: Request) -> None:
+        in_a_thread(lambda: list(self._chain(request.environ, lambda *_: None)) and None)
+
+
+def chosen(processors: set[int]) -> set[int]:
+    if len(processors) == 1:
+        pytest.skip("this machine has one processor")
+    one_processor.choose()
+    return set(one_processor._processors.shared)
+
+
+def test_quick_requests_share_to_their_end(processors: set[int]) -> None:
+    shared, app = chosen(processors), Watching("/quick")
+    app.answer(Request.blank("/quick", body=b"ten bytes."))
+    assert app.before == app.after == shared
+
+
+def test_what_takes_long_shares_until_its_body_has_been_read(processors: set[int]) -> None:
+    shared, app = chosen(processors), Watching("/quick")
+    app.answer(Request.blank("/long", body=b"ten bytes."))
+    assert (app.before, app.after) == (shared, processors)
+
+
+def test_a_body_of_unknown_length_is_a_body(processors: set[int]) -> None:
+    shared, app = chosen(processors), Watching()
+    app.answer(Request.blank("/long", headers={"Transfer-Encoding": "chunked"}))
+    assert app.before == shared
+
+
+def test_without_a_body_there_is_nothing_to_wait_for(processors: set[int]) -> None:
+    chosen(processors)
+    app = Watching()
+    app.answer(Request.blank("/long"))
+    assert app.before == app.after == processors
