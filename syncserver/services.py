@@ -190,6 +190,8 @@ class Services:
         cleaning = Chores(
             self.journal.forget_old, self._empty_media_trash, self.media.store.remove_unused
         )
+        if self.settings.share_media:
+            self.media.store.prepare()
         wait_seconds = FIRST_CLEANING_SECONDS
         while not self._stopping.wait(wait_seconds):
             wait_seconds = CLEANING_SECONDS

@@ -87,7 +87,7 @@ class Library:
             try:
                 yield batch
             finally:
-                if not batch.has_journal:
+                if not batch.counts:
                     batch.remove()
         finally:
             self._active_batches.discard(name)

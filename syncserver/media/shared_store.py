@@ -17,6 +17,7 @@ from typing import Final
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE
 
 PREFIX_LENGTH: Final = 2
+PREFIXES: Final = tuple(f"{number:02x}" for number in range(256))
 
 
 class SharedStore:
@@ -24,6 +25,14 @@ class SharedStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def prepare(self) -> None:
+        """Make the folders in which files are stored, so that no upload has to."""
+        with suppress(OSError):  # a full disk; whoever stores a file tries it once more
+            there = set(os.listdir(self._folder)) if self._folder.exists() else set()
+            for prefix in PREFIXES:
+                if prefix not in there:
+                    _make_folder(self._folder / prefix)
 
     def share(self, file: Path, sha256: str) -> bool:
         """Replace `file`, whose bytes are on disk, by a link to the stored twin, or store it.
@@ -66,10 +75,14 @@ def _store(stored: Path, file: Path) -> bool:
         try:
             os.link(file, stored)
         except FileNotFoundError:  # the first one with this prefix
-            for folder in (stored.parent.parent, stored.parent):
-                folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+            _make_folder(stored.parent)
             os.link(file, stored)
     return False
+
+
+def _make_folder(prefix: Path) -> None:
+    for folder in (prefix.parent, prefix):
+        folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
 
 
 def _remove_if_unused(stored: Path) -> bool:

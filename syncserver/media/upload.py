@@ -1,5 +1,6 @@
 """`uploadChanges`: take a zip of additions, replacements and deletions in, all or nothing."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -61,6 +62,8 @@ def staged_upload(
         for number, (name, member) in enumerate(entries):
             content = archive.extract(name, member, batch.file(number)) if member else None
             changes.append(UploadedChange(name, content))
+            if content is not None:
+                batch.begin_to_sync(content.path)
         batch.sync(change.content.path for change in changes if change.content)
         yield Staged(batch, changes, store)
 
@@ -84,21 +87,35 @@ def apply_upload(library: Library, staged: Staged, quota: int) -> UploadResult:
 
 def commit_outcome(library: Library, staged: Staged, outcome: "Outcome") -> None:
     """Make what an outcome says durable, the index and the files in step."""
-    contents = [content for content in outcome.contents.values() if content is not None]
-    staged.batch.sync(content.path for content in contents)
+    batch, index = staged.batch, library.index
+    contents = {name: content for name, content in outcome.contents.items() if content is not None}
+    batch.sync(content.path for content in contents.values())
     # Not earlier: what is refused must not be left in the store, nor what is not on disk.
     if staged.store is not None:
-        for content in contents:
+        for content in contents.values():
             staged.store.share(content.path, content.sha256)
-    with library.index.transaction():
-        for entry in outcome.entries.values():
-            library.index.put(entry)
-        library.index.set_totals(outcome.totals)
-        staged.batch.write_journal(
-            [_move(name, content) for name, content in outcome.contents.items()]
-        )
-    staged.batch.play(library.index)
-    staged.batch.remove()
+    if _only_adds(library, outcome):
+        batch.place({name: content.path for name, content in contents.items()})
+        with index.transaction():
+            outcome.write(index)
+    else:
+        with index.transaction():
+            outcome.write(index)
+            batch.write_journal(
+                [_move(name, content) for name, content in outcome.contents.items()]
+            )
+        batch.play(index)
+    batch.remove()
+
+
+def _only_adds(library: Library, outcome: "Outcome") -> bool:
+    """Tell whether all contents are of names without a file, of which the index knows no other."""
+    return not any(
+        content is None
+        or os.path.lexists(library.folder.files / name)
+        or ((entry := library.index.entry(name)) and entry.exists and entry.sha1 != content.sha1)
+        for name, content in outcome.contents.items()
+    )
 
 
 def _check_quota(before: Totals, after: Totals, quota: int) -> None:
@@ -132,6 +149,12 @@ class Outcome:
         elif change.name not in self.contents and not self._is_whole(change.name, change.content):
             # Its bytes are missing or cut short on disk: they are put back, which is no change.
             self.contents[change.name] = change.content
+
+    def write(self, index: MediaIndex) -> None:
+        """Store the entries and the totals, within a transaction."""
+        for entry in self.entries.values():
+            index.put(entry)
+        index.set_totals(self.totals)
 
     def _change(self, old: Entry | None, new: Entry, content: StagedFile | None) -> None:
         old_size = old.size if old is not None else 0

@@ -1,3 +1,4 @@
+import sqlite3
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -5,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from syncserver.errors import ServerBusy
+from syncserver.media.archive import UploadedChange, stage_parts
 from syncserver.media.batch import Batch, Move, drop_stray_batches, make_batch
 from syncserver.media.folders import MediaFolder
-from syncserver.media.index import Entry, Totals
+from syncserver.media.index import Entry, MediaIndex, Totals
 from syncserver.media.library import Library
+from syncserver.media.upload import Staged, apply_upload
 from tests.support.media_device import sha1
 
 
@@ -200,3 +203,106 @@ def test_a_library_that_nobody_uses_is_closed_and_opened_again(library: Library)
     assert newest_usn(library) is None
     with library.owned(0) as owned:
         assert owned.index.totals().last_usn == 0
+
+
+def placed(library: Library, folder: MediaFolder, *, committed: bool) -> Batch:
+    """Add two files up to the moment before, or after, the commit of the index."""
+    with library.owned(0) as owned:
+        owned.index.totals()  # opened once, since opening looks after what was left
+        batch = make_batch(folder, "interrupted")
+        for name in ("a", "b"):
+            (batch.folder / name).write_bytes(name.encode())
+        batch.place({name: batch.folder / name for name in ("a", "b")})
+        if committed:
+            with owned.index.transaction():
+                for usn, name in enumerate(("a", "b"), 1):
+                    owned.index.put(Entry(name, bytes.fromhex(sha1(name.encode())), 1, usn))
+                owned.index.set_totals(owned.index.counted_totals())
+    library.close(0)
+    return batch
+
+
+def test_additions_are_in_their_place_before_the_index_is_committed(
+    library: Library, folder: MediaFolder
+) -> None:
+    placed(library, folder, committed=True)
+    assert names(folder.files) == ["a", "b"]
+    with library.owned(0) as owned:
+        assert owned.index.totals() == Totals(2, 2, 2)
+    assert names(folder.files) == ["a", "b"]
+    assert names(folder.incoming) == names(folder.trash) == []
+
+
+def test_additions_that_were_not_committed_are_taken_back(
+    library: Library, folder: MediaFolder
+) -> None:
+    (folder.files / "mine").write_bytes(b"of somebody who copied it here")
+    placed(library, folder, committed=False)
+    assert names(folder.files) == ["a", "b", "mine"]
+    with library.owned(0) as owned:
+        assert owned.index.totals() == Totals(0, 0, 0)
+    assert names(folder.files) == ["mine"]
+    assert names(folder.incoming) == names(folder.trash) == []
+
+
+def test_a_start_leaves_additions_to_whoever_opens_the_index(
+    library: Library, folder: MediaFolder
+) -> None:
+    batch = placed(library, folder, committed=False)
+    drop_stray_batches(folder.user.path.parent)
+    assert batch.folder.exists()
+    with library.owned(0) as owned:
+        owned.index.totals()
+    assert names(folder.files) == names(folder.incoming) == []
+
+
+@pytest.mark.parametrize("left", [b"", b'["a', b"\xff"])
+def test_a_list_that_the_power_took_harms_nothing(
+    library: Library, folder: MediaFolder, left: bytes
+) -> None:
+    batch = placed(library, folder, committed=False)
+    (batch.folder / "additions.json").write_bytes(left)
+    with library.owned(0) as owned:
+        assert owned.index.totals() == Totals(0, 0, 0)
+    assert names(folder.incoming) == []
+
+
+def test_additions_whose_commit_fails_are_taken_back_by_the_next_request(
+    library: Library, folder: MediaFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MediaIndex, "set_totals", failing)
+    with pytest.raises(sqlite3.OperationalError):
+        add_one(library, "a")
+    monkeypatch.undo()
+    with library.owned(0) as owned:
+        assert owned.index.totals() == Totals(0, 0, 0)
+    assert names(folder.files) == names(folder.incoming) == []
+    add_one(library, "a")
+    with library.owned(0) as owned:
+        assert owned.index.totals() == Totals(1, 1, 1)
+    assert names(folder.trash) == [], "nothing had the name"
+
+
+def failing(*_arguments: object) -> None:
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+def add_one(library: Library, name: str) -> None:
+    with library.new_batch() as batch, library.owned(5) as owned:
+        change = UploadedChange(name, stage_parts([b"x"], batch.file(0)))
+        apply_upload(owned, Staged(batch, [change]), quota=0)
+
+
+def test_an_index_that_knows_another_content_is_never_ahead_of_the_files(
+    library: Library, folder: MediaFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_one(library, "a")
+    (folder.files / "a").unlink()
+    with library.owned(5) as owned, owned.index.transaction():
+        owned.index.put(Entry("a", bytes(20), 1, 1))
+    monkeypatch.setattr(Batch, "place", failing)
+    add_one(library, "a")
+    with library.owned(0) as owned:
+        entry = owned.index.entry("a")
+    assert entry is not None
+    assert entry.sha1.hex() == sha1((folder.files / "a").read_bytes())
