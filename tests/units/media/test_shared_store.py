@@ -39,6 +39,30 @@ def test_a_file_that_was_changed_in_the_store_is_stored_afresh(
     assert [path.read_bytes() for path in (first, second, third)] == [b"Same", b"same", b"same"]
 
 
+def test_the_folders_are_made_before_anybody_stores_a_file(
+    store: SharedStore, tmp_path: Path
+) -> None:
+    (tmp_path / "store" / "7f").mkdir(parents=True)
+    store.prepare()
+    store.prepare()
+    folders = sorted(path.name for path in (tmp_path / "store").iterdir())
+    assert folders == [f"{number:02x}" for number in range(256)]
+    file, digest = written(tmp_path / "a", b"stored")
+    store.share(file, digest)
+    assert (tmp_path / "store" / digest[:2] / digest).samefile(file)
+    assert store.remove_unused() == 0
+
+
+def test_folders_that_cannot_be_made_now_are_made_when_they_are_needed(tmp_path: Path) -> None:
+    (tmp_path / "store").write_bytes(b"in the way")
+    store = SharedStore(tmp_path / "store")
+    store.prepare()
+    (tmp_path / "store").unlink()
+    file, digest = written(tmp_path / "a", b"stored")
+    store.share(file, digest)
+    assert (tmp_path / "store" / digest[:2] / digest).samefile(file)
+
+
 def test_only_what_has_no_other_name_is_removed(store: SharedStore, tmp_path: Path) -> None:
     used, unused = written(tmp_path / "a", b"used"), written(tmp_path / "b", b"unused")
     for file in (used, unused):
