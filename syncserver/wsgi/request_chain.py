@@ -259,6 +259,8 @@ class _Sending:
         return self
 
     def __next__(self) -> bytes:
+        # Granian asks for parts in threads that it keeps for that.
+        one_processor.spread()
         try:
             part = next(self._iterator)
         except StopIteration:

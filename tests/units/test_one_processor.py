@@ -142,3 +142,20 @@ def test_without_a_body_there_is_nothing_to_wait_for(processors: set[int]) -> No
     app = Watching()
     app.answer(Request.blank("/long"))
     assert app.before == app.after == processors
+
+
+def test_parts_of_a_streamed_answer_are_made_where_there_is_room(processors: set[int]) -> None:
+    shared = chosen(processors)
+    made_on: list[set[int]] = []
+
+    def parts() -> Iterator[bytes]:
+        made_on.append(os.sched_getaffinity(0))
+        yield b"part"
+
+    chain = RequestChain(
+        lambda _request, _context: Response(app_iter=parts()), TrustedProxies(()), None, ("/quick",)
+    )
+    answer = chain(Request.blank("/quick").environ, lambda *_: None)
+    before, after = in_a_thread(one_processor.share, lambda: list(answer) and None)
+    assert made_on == [processors] == [after]
+    assert before == shared
