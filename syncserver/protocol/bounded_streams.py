@@ -1,20 +1,19 @@
 """Read request bodies part by part: limits are checked while data flows, never after."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
 
-import zstandard
+from backports import zstd
 
 from syncserver.errors import BadRequest, BodyTooLarge
-from syncserver.protocol.zstd_pool import give_back, take_decompressor
+from syncserver.protocol.zstd_pool import MAX_WINDOW_SIZE
 
 PART_SIZE: Final = 256 * 1024
-# A zstd block of 4 bytes can stand for 128 KiB, so what goes into the decompressor at once decides
-# how much may come out of it at once: 32 MiB for the largest piece.
-MAX_EXPANSION: Final = 128 * 1024 // 4
-LARGEST_PIECE: Final = 1024
-SMALLEST_PIECE: Final = 64
+# A frame may not make us hold more than this.
+LARGEST_WINDOW: Final[Mapping[int, int]] = {
+    zstd.DecompressionParameter.window_log_max: MAX_WINDOW_SIZE.bit_length() - 1
+}
 # Random bytes grow a little when they are compressed.
 COMPRESSION_OVERHEAD: Final = 64 * 1024
 
@@ -93,43 +92,33 @@ def decompressed_parts(source: CountingSource, limit: int, first: bytes = b"") -
     `first` is what was read of it already. Raises BodyTooLarge as soon as more than `limit` bytes have come out or far more have gone in,
     BadRequest when it is no zstd frame or when it was cut off.
     """
-    decompressor = take_decompressor()
-    frame = decompressor.decompressobj()
+    frame = zstd.ZstdDecompressor(options=LARGEST_WINDOW)
     left = limit
-    parts: list[bytes] = []
-    size = 0
-    for piece in _pieces(source, limit, first or source.read()):
-        part = _decompress(frame, piece)
-        left -= len(part)
-        if left < 0:
-            raise BodyTooLarge("The request is too large.", cause=f"more than {limit} bytes")
-        if part:
-            parts.append(part)
-            size += len(part)
-        # What comes out of small pieces is collected: whoever takes it has work with each part.
-        if parts and (frame.eof or size >= PART_SIZE):
-            yield b"".join(parts)
-            parts, size = [], 0
-        if frame.eof:
-            if limit - left <= PART_SIZE:
-                give_back(decompressor)
-            return
-    raise BadRequest("The request was cut off.", cause="the zstd frame is not complete")
-
-
-def _pieces(source: CountingSource, limit: int, first: bytes) -> Iterator[memoryview]:
-    size = max(SMALLEST_PIECE, min(LARGEST_PIECE, limit // MAX_EXPANSION))
-    read = memoryview(first)
-    while read:
+    piece = first or source.read()
+    while piece and not frame.eof:
         if source.bytes_read > limit + COMPRESSION_OVERHEAD:
-            raise BodyTooLarge("The request is too large.", cause=f"more than {limit} bytes")
-        for start in range(0, len(read), size):
-            yield read[start : start + size]
-        read = memoryview(source.read())
+            raise _too_large(limit)
+        while part := _decompress(frame, piece):
+            left -= len(part)
+            if left < 0:
+                raise _too_large(limit)
+            yield part
+            if frame.eof or frame.needs_input:
+                break
+            piece = b""
+        if not frame.eof:
+            piece = source.read()
+    if not frame.eof:
+        raise BadRequest("The request was cut off.", cause="the zstd frame is not complete")
 
 
-def _decompress(decompressor: "zstandard.ZstdDecompressionObj", piece: memoryview) -> bytes:
+def _decompress(frame: zstd.ZstdDecompressor, piece: bytes) -> bytes:
+    """Return what comes next; four bytes can stand for 128 KiB, but no more than a part is given."""
     try:
-        return decompressor.decompress(piece)
-    except zstandard.ZstdError as problem:
+        return frame.decompress(piece, PART_SIZE)
+    except zstd.ZstdError as problem:
         raise BadRequest("The request is not compressed with zstd.", cause=str(problem)) from None
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge("The request is too large.", cause=f"more than {limit} bytes")

@@ -33,12 +33,12 @@ def small_message(frame: bytes) -> bytes | None:
     """Return what a whole, small frame holds; None if it is no such one, for whatever reason."""
     if len(frame) > SMALL_FRAME or _stated_size(frame) > SMALL_MESSAGE:
         return None
-    decompressor = take_decompressor()
+    decompressor = _take_decompressor()
     try:
         message = decompressor.decompress(frame, max_output_size=SMALL_MESSAGE)
     except zstandard.ZstdError:
         return None
-    give_back(decompressor)
+    _give_back(decompressor)
     return message
 
 
@@ -64,15 +64,14 @@ def _frame(payload: bytes) -> bytes:
 _short_frame: Final = lru_cache(REMEMBERED_FRAMES)(_frame)
 
 
-def take_decompressor() -> zstandard.ZstdDecompressor:
-    """Return a decompressor that nobody else uses."""
+def _take_decompressor() -> zstandard.ZstdDecompressor:
     try:
         return _decompressors.pop()
     except IndexError:
         return zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_SIZE)
 
 
-def give_back(decompressor: zstandard.ZstdDecompressor) -> None:
-    """Keep a decompressor for the next message; not after a large one, whose window it holds."""
+def _give_back(decompressor: zstandard.ZstdDecompressor) -> None:
+    """Keep a decompressor for the next message."""
     if len(_decompressors) < MOST_IDLE:
         _decompressors.append(decompressor)

@@ -10,8 +10,6 @@ import zstandard
 from syncserver.errors import BadRequest, BodyTooLarge
 from syncserver.protocol.bounded_streams import (
     COMPRESSION_OVERHEAD,
-    LARGEST_PIECE,
-    MAX_EXPANSION,
     PART_SIZE,
     CountingSource,
     LengthLimitedSource,
@@ -74,9 +72,11 @@ def test_the_limit_is_the_last_size_that_passes(read_frame) -> None:
         read_frame(wire, limit=999)
 
 
-def test_no_part_is_larger_than_a_piece_can_expand_to() -> None:
-    parts = list(decompressed_parts(CountingSource(io.BytesIO(frame(bytes(10**8)))), PLENTY))
-    assert max(map(len, parts)) <= LARGEST_PIECE * MAX_EXPANSION
+@pytest.mark.parametrize("size", [0, 1, PART_SIZE - 1, PART_SIZE, 3 * PART_SIZE, 10**8])
+def test_however_much_comes_out_of_a_piece_parts_have_their_size(size: int) -> None:
+    parts = list(decompressed_parts(CountingSource(io.BytesIO(frame(bytes(size)))), PLENTY))
+    assert all(0 < len(part) <= PART_SIZE for part in parts)
+    assert b"".join(parts) == bytes(size)
 
 
 def test_a_bomb_is_noticed_long_before_it_has_been_read() -> None:

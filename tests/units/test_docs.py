@@ -246,7 +246,7 @@ def test_every_dependency_has_its_reason(project: dict[str, Any]) -> None:
 
 
 def test_every_dependency_is_used(project: dict[str, Any]) -> None:
-    needed = {re.split("[^a-z0-9-]", one)[0] for one in project["project"]["dependencies"]}
+    needed = {re.split("[^a-z0-9.-]", one)[0] for one in project["project"]["dependencies"]}
     assert {one for one in needed if not top_level_names(one) & imported_modules()} == set()
 
 
