@@ -11,6 +11,12 @@ its body has been read, on any: most of it is compiled code, which needs no turn
 import os
 import secrets
 import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+# Linux says here how fast each one is, if they differ.
+ABOUT_PROCESSORS: Final = Path("/sys/devices/system/cpu")
 
 _of_this_thread = threading.local()
 
@@ -38,7 +44,25 @@ def choose() -> None:
         _processors.all = frozenset(processors)
         # By chance, because there may be more than one server; not the first one, which has the
         # system's own work to do.
-        _processors.shared = frozenset({secrets.choice(processors[1:])})
+        _processors.shared = frozenset({secrets.choice(_fastest(processors[1:]))})
+
+
+def _fastest(processors: list[int]) -> list[int]:
+    """Return those that are not meant to save power, as half of a phone's or a new laptop's are."""
+    speeds = [_speed(processor) for processor in processors]
+    return [
+        processor
+        for processor, speed in zip(processors, speeds, strict=True)
+        if speed == max(speeds)
+    ]
+
+
+def _speed(processor: int) -> int:
+    """Return a number that is larger for a faster one, the same for all where nothing is known."""
+    for name in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
+        with suppress(OSError, ValueError):
+            return int((ABOUT_PROCESSORS / f"cpu{processor}" / name).read_text())
+    return 0
 
 
 def share() -> None:

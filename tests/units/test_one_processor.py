@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from webob import Request, Response
@@ -38,10 +39,14 @@ def in_a_thread(*steps: Callable[[], None]) -> list[set[int]]:
     return seen
 
 
-def choose_among(there: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _thread: there)
-    one_processor.choose()
-    monkeypatch.undo()
+def choose_among(
+    there: set[int], monkeypatch: pytest.MonkeyPatch, *, about: Path = Path("/nowhere")
+) -> None:
+    """Choose on a machine with these processors, of which `about` tells how fast they are."""
+    with monkeypatch.context() as machine:
+        machine.setattr(os, "sched_getaffinity", lambda _thread: there)
+        machine.setattr(one_processor, "ABOUT_PROCESSORS", about)
+        one_processor.choose()
 
 
 def test_threads_that_share_are_on_the_same_one(processors: set[int]) -> None:
@@ -90,6 +95,21 @@ def test_the_first_processor_is_left_to_the_system(monkeypatch: pytest.MonkeyPat
     for _ in range(20):
         choose_among({0, 1, 2}, monkeypatch)
         assert one_processor._processors.shared < {1, 2}
+
+
+@pytest.mark.parametrize("said_in", ["cpu_capacity", "cpufreq/cpuinfo_max_freq"])
+def test_one_that_saves_power_is_not_chosen(
+    said_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for processor, speed in enumerate((400, 400, 1024, 1024, 400)):
+        path = tmp_path / f"cpu{processor}" / said_in
+        path.parent.mkdir(parents=True)
+        path.write_text(f"{speed}\n")
+    chosen_ones = set()
+    for _ in range(40):
+        choose_among({0, 1, 2, 3, 4}, monkeypatch, about=tmp_path)
+        chosen_ones |= one_processor._processors.shared
+    assert chosen_ones == {2, 3}
 
 
 class Watching:
