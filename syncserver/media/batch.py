@@ -147,7 +147,7 @@ class Batch:
     @property
     def counts(self) -> bool:
         """Whether it is more than files that nobody relies on yet."""
-        return self.has_journal or self.has_additions
+        return _counts(self.folder)
 
     @property
     def _additions(self) -> Path:
@@ -179,8 +179,12 @@ def make_batch(media: MediaFolder, name: str) -> Batch:
 def drop_stray_batches(users_folder: Path) -> None:
     """Remove the uploads that a killed server was still taking in, for a server that starts."""
     for folder in users_folder.glob(f"*/{INCOMING_NAME}/*"):
-        if not any((folder / name).exists() for name in (JOURNAL_NAME, ADDITIONS_NAME)):
+        if not _counts(folder):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _counts(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (JOURNAL_NAME, ADDITIONS_NAME))
 
 
 def recover(media: MediaFolder, index: MediaIndex, active: Collection[str]) -> None:

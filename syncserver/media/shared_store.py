@@ -17,7 +17,7 @@ from typing import Final
 from syncserver.collections.folders import PRIVATE_FOLDER_MODE
 
 PREFIX_LENGTH: Final = 2
-PREFIXES: Final = tuple(f"{number:02x}" for number in range(256))
+PREFIXES: Final = tuple(f"{number:0{PREFIX_LENGTH}x}" for number in range(16**PREFIX_LENGTH))
 
 
 class SharedStore:

@@ -95,7 +95,7 @@ def decompressed_parts(source: CountingSource, limit: int, first: bytes = b"") -
     frame = zstd.ZstdDecompressor(options=LARGEST_WINDOW)
     left = limit
     piece = first or source.read()
-    while piece and not frame.eof:
+    while piece:
         if source.bytes_read > limit + COMPRESSION_OVERHEAD:
             raise _too_large(limit)
         while part := _decompress(frame, piece):
@@ -106,10 +106,10 @@ def decompressed_parts(source: CountingSource, limit: int, first: bytes = b"") -
             if frame.eof or frame.needs_input:
                 break
             piece = b""
-        if not frame.eof:
-            piece = source.read()
-    if not frame.eof:
-        raise BadRequest("The request was cut off.", cause="the zstd frame is not complete")
+        if frame.eof:
+            return
+        piece = source.read()
+    raise BadRequest("The request was cut off.", cause="the zstd frame is not complete")
 
 
 def _decompress(frame: zstd.ZstdDecompressor, piece: bytes) -> bytes:
