@@ -6,9 +6,11 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from threading import Lock
+from typing import IO, BinaryIO, Final
 
 import msgspec
 from zipstream import ZipStream
@@ -54,12 +56,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class StagedFile:
-    """A file that lies on disk under a temporary name; `sha1` as 20 bytes, `sha256` as hex."""
+    """A file that lies on disk under a temporary name; `sha1` as 20 bytes."""
 
     path: Path
     size: int
     sha1: bytes
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,10 @@ class UploadedChange:
 
 
 class UploadArchive:
-    """An uploaded zip file. Every violation of the format is a BadRequest."""
+    """An uploaded zip file. Every violation of the format is a BadRequest.
+
+    Several threads may extract members at once.
+    """
 
     def __init__(self, file: BinaryIO, limits: Limits) -> None:
         _check_directory_size(file)
@@ -82,6 +86,8 @@ class UploadArchive:
         self._members = _members(self._zip)
         self._limits = limits
         self._left = limits.total_bytes
+        # For what is counted: the bytes that are left, and the zip file's open members.
+        self._counting = Lock()
 
     def entries(self) -> list[tuple[str, str | None]]:
         """Return each entry's name and the member with its content, None for a deletion.
@@ -111,7 +117,8 @@ class UploadArchive:
         left = self._limits.file_bytes
         for part in self._parts(member):
             left -= len(part)
-            self._left -= len(part)
+            with self._counting:
+                self._left -= len(part)
             if left < 0:
                 raise file_too_large(name, self._limits.file_bytes)
             if self._left < 0:
@@ -130,11 +137,21 @@ class UploadArchive:
 
     def _parts(self, member: str) -> Iterator[bytes]:
         try:
-            with self._zip.open(self._members[member]) as content:
+            with self._opened(member) as content:
                 while part := content.read(PART_SIZE):
                     yield part
         except UNREADABLE as problem:
             raise _broken(f"member {member!r:.80}: {problem}") from None
+
+    @contextmanager
+    def _opened(self, member: str) -> Iterator[IO[bytes]]:
+        with self._counting:
+            content = self._zip.open(self._members[member])
+        try:
+            yield content
+        finally:
+            with self._counting:
+                content.close()
 
 
 def stage_copy(source: Path, target: Path) -> StagedFile:
@@ -162,14 +179,13 @@ def stage_parts(parts: Iterable[bytes], target: Path) -> StagedFile:
 
     It is on disk only after `Batch.sync`, which brings all files of a batch there at once.
     """
-    sha1, sha256, size = hashlib.sha1(usedforsecurity=False), hashlib.sha256(), 0
+    sha1, size = hashlib.sha1(usedforsecurity=False), 0
     with target.open("xb") as file:
         for part in parts:
             size += len(part)
             sha1.update(part)
-            sha256.update(part)
             file.write(part)
-    return StagedFile(target, size, sha1.digest(), sha256.hexdigest())
+    return StagedFile(target, size, sha1.digest())
 
 
 def _file_parts(file: BinaryIO, size: int) -> Iterator[bytes]:

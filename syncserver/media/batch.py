@@ -58,27 +58,18 @@ class Batch:
     def __init__(self, media: MediaFolder, folder: Path) -> None:
         self._media = media
         self.folder = folder
-        self._syncing = disk_sync.Syncing()
-        self._begun: set[Path] = set()
         self._on_disk: set[Path] = set()
 
     def file(self, number: int) -> Path:
         """Return the path for the batch's file of this number."""
         return self.folder / str(number)
 
-    def begin_to_sync(self, file: Path) -> None:
-        """Let a file of the batch come to disk while others are written."""
-        self._syncing.begin(file)
-        self._begun.add(file)
-
     def sync(self, files: Iterable[Path]) -> None:
-        """Wait until files of the batch are on disk, those that are not yet all at once."""
-        for path in {self._media.incoming, *files} - self._begun - self._on_disk:
-            self.begin_to_sync(path)
-        begun, self._begun = self._begun, set()
+        """Bring files of the batch to disk, those that are not there yet, all at once."""
+        new = {self._media.incoming, *files} - self._on_disk
         with atomic_files.full_disk_is_passing_trouble():
-            self._syncing.finish()
-        self._on_disk |= begun
+            disk_sync.sync_all(new)
+        self._on_disk |= new
 
     def place(self, files: Mapping[str, Path]) -> None:
         """Give files of the batch, which are on disk, names that nothing has, durably.
@@ -130,7 +121,6 @@ class Batch:
 
     def remove(self) -> None:
         """Remove what is left of the batch; the journal goes first, so that it is never played."""
-        self._syncing.give_up()
         (self.folder / JOURNAL_NAME).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -28,7 +28,6 @@ class Arrival(msgspec.Struct, frozen=True):
     file: int | None = None
     size: int = 0
     sha1: str = ""
-    sha256: str = ""
 
 
 class Arrivals(msgspec.Struct, frozen=True):
@@ -83,7 +82,7 @@ def _content(batch: Batch, arrival: Arrival) -> StagedFile | None:
     if arrival.file is None:
         return None
     path = batch.file(arrival.file)
-    return StagedFile(path, arrival.size, bytes.fromhex(arrival.sha1), arrival.sha256)
+    return StagedFile(path, arrival.size, bytes.fromhex(arrival.sha1))
 
 
 def _place(outcome: Outcome, arrival: Arrival, content: StagedFile | None) -> None:

@@ -1,9 +1,10 @@
 """Identical files of different users take disk space once.
 
-Each file is also linked into a store under the SHA-256 that the server computed itself, so that a
-class of thirty with the same deck holds its media once. The links are equal: a user's file stays
-when another user's is deleted, and no file is ever changed in place. Where the file system has no
-links, everybody has plain copies.
+Each file is also linked into a store under its SHA-1, which the media sync needs anyway, so that a
+class of thirty with the same deck holds its media once. Who finds a file there compares the bytes:
+no file is taken for another one that was made to have the same checksum. The links are equal: a
+user's file stays when another user's is deleted, and no file is ever changed in place. Where the
+file system has no links, everybody has plain copies.
 """
 
 import filecmp
@@ -21,7 +22,7 @@ PREFIXES: Final = tuple(f"{number:0{PREFIX_LENGTH}x}" for number in range(16**PR
 
 
 class SharedStore:
-    """The files of all users of a data root by their SHA-256."""
+    """The files of all users of a data root by their SHA-1."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -34,12 +35,13 @@ class SharedStore:
                 if prefix not in there:
                     _make_folder(self._folder / prefix)
 
-    def share(self, file: Path, sha256: str) -> bool:
+    def share(self, file: Path, sha1: bytes) -> bool:
         """Replace `file`, whose bytes are on disk, by a link to the stored twin, or store it.
 
         Return whether a twin was stored already.
         """
-        stored = self._folder / sha256[:PREFIX_LENGTH] / sha256
+        name = sha1.hex()
+        stored = self._folder / name[:PREFIX_LENGTH] / name
         try:
             return _link_twin(stored, file) or _store(stored, file)
         except OSError:
@@ -61,7 +63,8 @@ def _link_twin(stored: Path, file: Path) -> bool:
         os.link(stored, link)
     except FileNotFoundError:
         return False
-    # Damage or an edit in one user's folder must not spread; both files are in the system's cache.
+    # Damage or an edit in one user's folder must not spread, nor may a checksum that two files share
+    # be enough to get at somebody's file; both are in the system's cache.
     if not filecmp.cmp(link, file, shallow=False):
         link.unlink()
         stored.unlink()

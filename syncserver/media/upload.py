@@ -5,15 +5,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from syncserver.collections import atomic_files
+from syncserver.collections import atomic_files, side_by_side
 from syncserver.media.archive import Limits, StagedFile, UploadArchive, UploadedChange
 from syncserver.media.batch import Batch, Move
 from syncserver.media.index import Entry, MediaIndex, Totals
 from syncserver.media.library import Library
 from syncserver.media.refusal import over_quota
 from syncserver.media.shared_store import SharedStore
+
+# Unpacking is work for the processors; more than a few at once find the disk busy.
+UNPACKING_HELPERS: Final = min(3, (os.cpu_count() or 1) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,13 @@ def staged_upload(
     archive = UploadArchive(zip_file, limits)
     entries = archive.entries()
     with atomic_files.full_disk_is_passing_trouble(), library.new_batch() as batch:
-        changes = []
-        for number, (name, member) in enumerate(entries):
+
+        def unpacked(numbered_entry: tuple[int, tuple[str, str | None]]) -> UploadedChange:
+            number, (name, member) = numbered_entry
             content = archive.extract(name, member, batch.file(number)) if member else None
-            changes.append(UploadedChange(name, content))
-            if content is not None:
-                batch.begin_to_sync(content.path)
+            return UploadedChange(name, content)
+
+        changes = side_by_side.for_each(unpacked, enumerate(entries), UNPACKING_HELPERS)
         batch.sync(change.content.path for change in changes if change.content)
         yield Staged(batch, changes, store)
 
@@ -93,7 +97,7 @@ def commit_outcome(library: Library, staged: Staged, outcome: "Outcome") -> None
     # Not earlier: what is refused must not be left in the store, nor what is not on disk.
     if staged.store is not None:
         for content in contents.values():
-            staged.store.share(content.path, content.sha256)
+            staged.store.share(content.path, content.sha1)
     if _only_adds(library, outcome):
         batch.place({name: content.path for name, content in contents.items()})
         with index.transaction():

@@ -182,4 +182,4 @@ def file_parts(path: Path) -> Iterator[bytes]:
 
 
 def _arrival(name: str, usn: int, number: int, staged: StagedFile) -> Arrival:
-    return Arrival(name, usn, number, staged.size, staged.sha1.hex(), staged.sha256)
+    return Arrival(name, usn, number, staged.size, staged.sha1.hex())

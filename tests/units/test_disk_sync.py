@@ -1,14 +1,11 @@
 """Files reach the disk side by side, and nobody waits for somebody else's."""
 
 import os
-import shutil
-import threading
 from pathlib import Path
 
 import pytest
 
 from syncserver.collections import disk_sync
-from tests.support.media_server import wait_until
 
 
 @pytest.fixture
@@ -43,54 +40,12 @@ def test_each_file_and_folder_is_synced_once(tmp_path: Path, synced: list[int], 
     assert sorted(synced) == inodes_of(paths)
 
 
-def test_whoever_finds_the_helpers_busy_syncs_alone(tmp_path: Path, synced: list[int]) -> None:
-    paths = files_in(tmp_path, 20)
-    free = threading.Event()
-    busy = [disk_sync._helpers.submit(free.wait, 60) for _helper in range(disk_sync.MOST_HELPERS)]
-    try:
-        disk_sync.sync_all(paths)
-        assert sorted(synced) == inodes_of(paths)
-        assert not any(one.done() for one in busy)
-    finally:
-        free.set()
-
-
 def test_a_file_that_cannot_be_synced_is_told(tmp_path: Path) -> None:
     paths = files_in(tmp_path, 20)
     with pytest.raises(FileNotFoundError):
         disk_sync.sync_all([*paths, tmp_path / "missing"])
     with pytest.raises(FileNotFoundError):
         disk_sync.sync_all([tmp_path / "missing", *paths])
-
-
-def test_files_come_to_disk_while_others_are_written(tmp_path: Path, synced: list[int]) -> None:
-    syncing = disk_sync.Syncing()
-    first, *others = files_in(tmp_path, 20)
-    syncing.begin(first)
-    wait_until(lambda: bool(synced), "it is on disk before the end")
-    for path in others:
-        syncing.begin(path)
-    syncing.finish()
-    assert sorted(synced) == inodes_of([first, *others])
-
-
-def test_what_could_not_be_synced_earlier_is_told_at_the_end(tmp_path: Path) -> None:
-    syncing = disk_sync.Syncing()
-    syncing.begin(tmp_path / "missing")
-    for path in files_in(tmp_path, 5):
-        syncing.begin(path)
-    with pytest.raises(FileNotFoundError):
-        syncing.finish()
-    syncing.finish()
-
-
-def test_what_is_given_up_is_used_no_more(tmp_path: Path) -> None:
-    syncing = disk_sync.Syncing()
-    for path in files_in(tmp_path, 100):
-        syncing.begin(path)
-    syncing.give_up()
-    shutil.rmtree(tmp_path)
-    syncing.finish()
 
 
 def test_a_hint_to_write_changes_nothing_in_the_file(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ ALLOWED_WRITES = {
     "collections/restore_points.py:_move_write_ahead_log": "a log moves with its damaged file",
     "control/process.py:run_in_background": "the log of the server, which only grows",
     "deploy/catalogue.py:write_file": "a temporary file of atomic_files, which moves it into its place",
-    "media/archive.py:_parts": "reads only; the mode is the one for members of a zip",
+    "media/archive.py:_opened": "reads only; the mode is the one for members of a zip",
     "media/archive.py:stage_parts": "into the folder of an upload, which counts for nothing without its journal",
     "media/batch.py:place": "files that nobody is shown before the index names them, and their list",
     "media/batch.py:_play_move": "moves what the journal of a committed upload says",

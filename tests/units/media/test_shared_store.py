@@ -11,9 +11,9 @@ def store(tmp_path: Path) -> SharedStore:
     return SharedStore(tmp_path / "store")
 
 
-def written(path: Path, content: bytes) -> tuple[Path, str]:
+def written(path: Path, content: bytes) -> tuple[Path, bytes]:
     path.write_bytes(content)
-    return path, hashlib.sha256(content).hexdigest()
+    return path, hashlib.sha1(content, usedforsecurity=False).digest()
 
 
 def test_the_first_file_is_stored_and_the_next_ones_become_links(
@@ -39,6 +39,19 @@ def test_a_file_that_was_changed_in_the_store_is_stored_afresh(
     assert [path.read_bytes() for path in (first, second, third)] == [b"Same", b"same", b"same"]
 
 
+def test_files_that_only_have_their_checksum_in_common_are_not_shared(
+    store: SharedStore, tmp_path: Path
+) -> None:
+    first, digest = written(tmp_path / "a", b"somebody's")
+    store.share(first, digest)
+    second, _ = written(tmp_path / "b", b"made to have the same")
+    assert not store.share(second, digest)
+    assert [path.read_bytes() for path in (first, second)] == [
+        b"somebody's",
+        b"made to have the same",
+    ]
+
+
 def test_the_folders_are_made_before_anybody_stores_a_file(
     store: SharedStore, tmp_path: Path
 ) -> None:
@@ -49,7 +62,7 @@ def test_the_folders_are_made_before_anybody_stores_a_file(
     assert folders == [f"{number:02x}" for number in range(256)]
     file, digest = written(tmp_path / "a", b"stored")
     store.share(file, digest)
-    assert (tmp_path / "store" / digest[:2] / digest).samefile(file)
+    assert (tmp_path / "store" / digest.hex()[:2] / digest.hex()).samefile(file)
     assert store.remove_unused() == 0
 
 
@@ -60,7 +73,7 @@ def test_folders_that_cannot_be_made_now_are_made_when_they_are_needed(tmp_path:
     (tmp_path / "store").unlink()
     file, digest = written(tmp_path / "a", b"stored")
     store.share(file, digest)
-    assert (tmp_path / "store" / digest[:2] / digest).samefile(file)
+    assert (tmp_path / "store" / digest.hex()[:2] / digest.hex()).samefile(file)
 
 
 def test_only_what_has_no_other_name_is_removed(store: SharedStore, tmp_path: Path) -> None:
