@@ -7,6 +7,7 @@ the usn, which grows with each sync, is put in anew.
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ META: Final = b'{"v":11,"cv":"26.09.3,29bb700b,linux"}'
 
 _USN: Final = re.compile(rb'"usn": ?(\d+)')
 _PLACE_OF_USN: Final = '"@usn@"'
+_SECONDS_OF_A_DAY: Final = 86_400
 _COUNTED_TABLES: Final = ("cards", "notes", "revlog", "graves", "notetypes", "decks", "deck_config")
 
 
@@ -94,6 +96,8 @@ def _settings(database: sqlite3.Connection) -> bytes:
         key: json.loads(value) for key, value in database.execute("select key, val from config")
     }
     created = database.execute("select crt from col").fetchone()[0]
+    # A device that syncs has begun its day; else the server would begin it in each of these syncs.
+    settings["lastUnburied"] = int(time.time() - created) // _SECONDS_OF_A_DAY
     lists: dict[str, Sequence[object]] = {"models": [], "decks": [[], []], "tags": []}
     return json.dumps({"changes": {**lists, "conf": settings, "crt": created}}).encode()
 
