@@ -58,7 +58,7 @@ def everything_outside(server: MediaServer, account: Account) -> dict[str, int]:
         if Path(folder).is_relative_to(server.folder(account)):
             continue
         if Path(folder).is_relative_to(server.data_root / "media-store"):
-            assert all(len(name) == 64 and name.isalnum() for name in names)
+            assert all(len(name) == 40 and name.isalnum() for name in names)
             continue
         for name in names:
             path = Path(folder) / name
