@@ -5,7 +5,7 @@ Whoever finds the helpers busy does the work alone, so that nobody waits for som
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
 from syncserver import one_processor
@@ -42,7 +42,8 @@ def for_each(
     finally:
         begun = [helper for helper in helping if not helper.cancel()]
         wait(begun)
-    _raise_for(begun)
+    for helper in begun:
+        helper.result()
     return [results[number] for number in range(len(results))]
 
 
@@ -59,8 +60,3 @@ def _do_what_is_left(
         except BaseException:
             left.clear()
             raise
-
-
-def _raise_for(helpers: Iterable[Future[None]]) -> None:
-    for helper in helpers:
-        helper.result()
