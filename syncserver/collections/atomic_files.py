@@ -5,8 +5,8 @@ Temporary name on the same file system, sync of the bytes, rename, sync of the f
 
 import errno
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +17,7 @@ from syncserver.errors import DiskFull
 
 # So much at least is left to the disk at a time, in bytes.
 WRITTEN_AT_ONCE: Final = 8 * 1024 * 1024
+PRIVATE_FILE_MODE: Final = 0o600
 FULL_DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -36,13 +37,13 @@ def full_disk_is_passing_trouble() -> Iterator[None]:
 def temporary_file(folder: Path) -> Iterator[Path]:
     """Give the path of a new, empty file in `folder`; it is gone afterwards unless it was moved."""
     with full_disk_is_passing_trouble():
-        handle, name = tempfile.mkstemp(dir=folder)
-        os.close(handle)
+        path = folder.absolute() / f"tmp{secrets.token_hex(8)}"
         try:
-            yield Path(name)
+            # Made in here, so that who is interrupted just then leaves nothing either.
+            path.touch(PRIVATE_FILE_MODE, exist_ok=False)
+            yield path
         finally:
-            with suppress(FileNotFoundError):
-                os.unlink(name)
+            path.unlink(missing_ok=True)
 
 
 def replace(source: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,21 @@ def test_a_temporary_file_is_gone_when_writing_it_failed(tmp_path: Path) -> None
 
     with pytest.raises(RuntimeError):
         fail()
+    assert names(tmp_path) == []
+
+
+def test_who_is_interrupted_just_as_the_file_is_made_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch = Path.touch
+
+    def interrupted(path: Path, *arguments: Any, **options: Any) -> None:
+        touch(path, *arguments, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "touch", interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic_files.temporary_file(tmp_path):
+        pass
     assert names(tmp_path) == []
 
 
