@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from syncserver.collections import disk_sync
+from syncserver.collections.folders import PRIVATE_FILE_MODE
 from syncserver.errors import DiskFull
 
 # So much at least is left to the disk at a time, in bytes.
 WRITTEN_AT_ONCE: Final = 8 * 1024 * 1024
-PRIVATE_FILE_MODE: Final = 0o600
 FULL_DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

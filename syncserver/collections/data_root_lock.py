@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from syncserver.collections.folders import PRIVATE_FILE_MODE
+
 LOCK_FILE: Final = "syncserver.lock"
 MOMENT_SECONDS: Final = 0.2
 
@@ -34,7 +36,7 @@ def acquire(data_root: Path) -> None:
     """
     if data_root in _held:
         return
-    handle = os.open(data_root / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(data_root / LOCK_FILE, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE)
     if not _lock(handle):
         pid = _read_pid(handle)
         os.close(handle)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PRIVATE_FOLDER_MODE = 0o700
+PRIVATE_FILE_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from syncserver.collections.folders import PRIVATE_FILE_MODE
 from syncserver.errors import DiskFull
 
 FORMAT_VERSION: Final = 4
@@ -187,7 +188,7 @@ class MediaIndex:
         self._database.executescript(
             f"begin exclusive; {script} pragma user_version = {FORMAT_VERSION}; commit"
         )
-        path.chmod(0o600)
+        path.chmod(PRIVATE_FILE_MODE)
 
 
 @contextmanager
