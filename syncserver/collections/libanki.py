@@ -27,7 +27,7 @@ from anki.scheduler.v3 import Scheduler, SchedulingStates
 from anki.stats_pb2 import GraphsResponse
 from anki.template import TemplateRenderContext, TemplateRenderOutput
 
-from syncserver.collections.libanki_errors import guarded
+from syncserver.collections.libanki_errors import Missing, guarded
 
 # For a check, which reads each page about once: as many KiB as a processor's own cache holds.
 CHECKING_CACHE: Final = -4096
@@ -179,6 +179,13 @@ class LibankiCollection:
     def config_json(self) -> bytes:
         """Return the whole configuration as one JSON object."""
         return guarded(self._backend.get_all_config)
+
+    def deck_of_name(self, name: str) -> int | None:
+        """Return the id of the deck that has this name in its normal form, None if none has."""
+        try:
+            return guarded(self._backend.get_deck_id_by_name, name)
+        except Missing:
+            return None
 
     def put_deck(self, deck: dict[str, Any]) -> None:
         """Store a deck with the usn and mod that it carries, renaming it if its name is taken.

@@ -27,7 +27,7 @@ def read_header_framing(header: str, source: CountingSource) -> FramedRequest:
     try:
         # WSGI hands headers over as Latin-1 whatever the client sent.
         fields = msgspec.json.decode(header.encode("latin-1"), type=_Header)
-    except (msgspec.MsgspecError, UnicodeError) as problem:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as problem:
         raise BadRequest("The anki-sync header cannot be read.", cause=str(problem)) from None
     if not versions.is_spoken(fields.v):
         raise BadRequest("This version of the protocol is not known.", cause=f"version {fields.v}")

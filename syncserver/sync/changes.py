@@ -10,7 +10,7 @@ from syncserver.collections.libanki import LibankiCollection
 from syncserver.collections.libanki_errors import Rejected
 from syncserver.errors import BadRequest
 from syncserver.protocol.messages import Changes
-from syncserver.sync.merge_rules import incoming_wins, object_id, object_mod
+from syncserver.sync.merge_rules import incoming_wins, less_common_name, object_id, object_mod
 from syncserver.sync.notetypes import merge_notetype
 from syncserver.sync.session import SyncSession
 from syncserver.sync.tags import merge_tags
@@ -100,7 +100,22 @@ def _tally(session: SyncSession, received: Changes) -> None:
 def _merge_deck(collection: LibankiCollection, session: SyncSession, deck: dict[str, Any]) -> None:
     if incoming_wins(collection, session, "decks", deck):
         # libanki renames the deck if another one has its name, as the official merge does.
-        collection.put_deck(deck | {"id": object_id(deck), "usn": session.server_usn})
+        collection.put_deck(
+            deck
+            | {"id": object_id(deck), "usn": session.server_usn}
+            | _less_common_deck_name(collection, deck)
+        )
+
+
+def _less_common_deck_name(collection: LibankiCollection, deck: dict[str, Any]) -> dict[str, str]:
+    name, deck_id = deck.get("name"), object_id(deck)
+    if not isinstance(name, str):
+        return {}  # which libanki refuses
+
+    def is_taken(tried: str) -> bool:
+        return collection.deck_of_name(tried) not in (None, deck_id)
+
+    return {"name": less_common_name(name, deck_id, is_taken)}
 
 
 def _merge_deck_options(
@@ -140,8 +155,18 @@ def _replace_config(
         # As a blob: libanki cannot read the configuration when a value is stored as text.
         [[key, session.server_usn, now, list(bytes(values[key]))] for key in changed],
     )
+    if changed:
+        _check_config(collection)
     if _timing(stored) != _timing(values):
         session.timing_stale = True
+
+
+def _check_config(collection: LibankiCollection) -> None:
+    """Raise BadRequest when libanki cannot read what has been stored: no sync could end then."""
+    try:
+        collection.config_json()
+    except Rejected as problem:
+        raise BadRequest("The configuration cannot be read.", cause=str(problem)) from problem
 
 
 def _timing(settings: Mapping[str, msgspec.Raw]) -> list[msgspec.Raw | None]:

@@ -15,7 +15,8 @@ from syncserver.sync.session import RowIds, SyncSession
 
 # Clients send 250 rows at a time, but take any number: fewer round trips are better for everybody.
 ROWS_PER_CHUNK: Final = 1000
-# A chunk that is as large as this is sent with fewer rows, so that memory is bounded.
+# A chunk that is as large as this is sent with fewer rows, so that memory is bounded; a query that
+# would bring more than this is asked for fewer.
 ENOUGH_BYTES: Final = 1024 * 1024
 ROWS_PER_QUERY: Final = 100
 # From so many on it takes milliseconds, nearly all of them in SQLite.
@@ -45,6 +46,12 @@ SENT_COLUMNS: Final = {
     ),
 }
 
+# What may be long in a row, in bytes; SQLite knows it without reading it.
+LENGTHS: Final = {
+    "cards": "octet_length(data)",
+    "notes": "octet_length(flds) + octet_length(tags) + octet_length(guid)",
+}
+
 
 def next_chunk(collection: LibankiCollection, session: SyncSession) -> dict[str, Any]:
     """Return the next rows that are new to the client; `done` is true with the last of them.
@@ -61,30 +68,46 @@ def next_chunk(collection: LibankiCollection, session: SyncSession) -> dict[str,
     for table, ids in session.to_send.items():
         parts = []
         while ids and room and size < ENOUGH_BYTES:
-            taken = _take(ids, min(room, ROWS_PER_QUERY))
-            session.tally.sent[table] += len(taken)
-            parts.append(_rows_as_json(collection, table, taken))
-            room -= len(taken)
-            size += len(parts[-1])
+            taken, rows = _next_rows(collection, table, ids, min(room, ROWS_PER_QUERY))
+            session.tally.sent[table] += taken
+            room -= taken
+            size += len(rows)
+            if rows:
+                parts.append(rows)
         if parts:
             chunk[table] = msgspec.Raw(f"[{','.join(parts)}]".encode())
     chunk["done"] = not any(session.to_send.values())
     return chunk
 
 
-def _rows_as_json(collection: LibankiCollection, table: str, ids: RowIds) -> str:
+def _next_rows(
+    collection: LibankiCollection, table: str, ids: RowIds, count: int
+) -> tuple[int, str]:
+    """Take up to `count` ids from the end of the list; return how many, and their rows as JSON."""
+    wanted = ids[-count:]
+    while len(wanted) > 1 and not (rows := _rows_as_json(collection, table, wanted, ENOUGH_BYTES)):
+        wanted = wanted[len(wanted) // 2 :]
+    if len(wanted) == 1:
+        rows = _rows_as_json(collection, table, wanted)
+    del ids[-len(wanted) :]
+    return len(wanted), rows
+
+
+def _rows_as_json(
+    collection: LibankiCollection, table: str, ids: RowIds, at_most: int | None = None
+) -> str:
     """Return rows as arrays of JSON, with commas between them, which SQLite writes fastest.
 
-    The ids, which come from the database, are written into the query: that takes half the time that
-    handing them over as values does.
+    Empty if they have more than `at_most` bytes. The ids, which come from the database, are written
+    into the query: that takes half the time that handing them over as values does.
     """
-    wanted = ",".join(map(str, ids))
-    columns = SENT_COLUMNS[table]
-    return str(
-        collection.scalar(
-            f"select group_concat(json_array({columns})) from {table} where id in ({wanted})"
-        )
+    wanted = f"id in ({','.join(map(str, ids))})"
+    if at_most is not None and (lengths := LENGTHS.get(table)):
+        wanted += f" and (select sum({lengths}) from {table} where {wanted}) <= {at_most}"
+    rows: str | None = collection.scalar(
+        f"select group_concat(json_array({SENT_COLUMNS[table]})) from {table} where {wanted}"
     )
+    return rows or ""
 
 
 def apply_chunk(collection: LibankiCollection, session: SyncSession, chunk: Chunk) -> None:
@@ -140,13 +163,6 @@ def _pending(collection: LibankiCollection, session: SyncSession) -> dict[str, R
 
 def _ids(text: str) -> RowIds:
     return array("q", msgspec.json.decode(f"[{text}]", type=list[int]))
-
-
-def _take(ids: RowIds, count: int) -> RowIds:
-    """Remove up to `count` ids from the end of the list and return them."""
-    taken = ids[len(ids) - min(count, len(ids)) :]
-    del ids[len(ids) - len(taken) :]
-    return taken
 
 
 def _merge_sql(table: str, columns: tuple[str, ...], session: SyncSession) -> str:

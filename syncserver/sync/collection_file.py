@@ -4,6 +4,7 @@ The file is private to us and closed, so the standard library's SQLite may look 
 would turn an empty file, and any SQLite file without a collection in it, into a new collection.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -23,7 +24,7 @@ NEWEST_SCHEMA: Final = max(READABLE_SCHEMAS)
 # call a trigger or a virtual table a table, so the statement counts, not the kind. Indexes that
 # belong to a constraint have none.
 UNEXPECTED_SQL: Final = """
-    select type from sqlite_master where not (
+    select 1 from sqlite_master where not (
         type = 'table' and sql like 'create table %'
         or type = 'index' and (
             sql is null or sql like 'create index %' or sql like 'create unique index %'
@@ -45,6 +46,13 @@ NEEDED_COLUMNS: Final = {
     "config": "key, usn, mtime_secs, val",
     "tags": "tag, usn, collapsed",
 }
+# What SQLite computes for each row when it checks or changes one may never end: columns and checks of
+# tables, indexes of anything but columns (Anki has one with a condition), defaults.
+COMPUTED_IN_TABLES: Final = re.compile(r"\b(as|check)\b", re.IGNORECASE)
+PLAIN_INDEX: Final = re.compile(
+    r"create (unique )?index [^()]+\([\w\s,.\"'`\[\]]*\)(\s+where\s+odid\s*!=\s*0)?", re.IGNORECASE
+)
+COMPUTED_DEFAULTS: Final = "select 1 from pragma_table_info(?) where dflt_value like '%(%'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,10 @@ def _check_outside(path: Path) -> None:
             raise UploadRefused(
                 "The collection contains a trigger, a view or a virtual table, which is not Anki's."
             )
+        if _is_anything_computed(database):
+            raise UploadRefused(
+                "The collection contains a computed column, index or check, which is not Anki's."
+            )
         schema = _schema_version(database)
     if schema is None:
         raise UploadRefused("This is an SQLite file, but there is no Anki collection in it.")
@@ -122,9 +134,19 @@ def _check_outside(path: Path) -> None:
         raise UploadRefused("This collection was made by an Anki that is too old.")
 
 
+def _is_anything_computed(database: sqlite3.Connection) -> bool:
+    for kind, sql in database.execute("select type, sql from sqlite_master where sql is not null"):
+        if kind == "table" and COMPUTED_IN_TABLES.search(str(sql)):
+            return True
+        if kind == "index" and not PLAIN_INDEX.fullmatch(str(sql)):
+            return True
+    return any(database.execute(COMPUTED_DEFAULTS, (table,)).fetchone() for table in NEEDED_COLUMNS)
+
+
 def _outside(path: Path) -> "closing[sqlite3.Connection]":
     """Open a closed private file without changing it or anything beside it."""
-    return closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True))
+    database = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
+    return closing(database)
 
 
 def _schema_version(database: sqlite3.Connection) -> int | None:
@@ -146,13 +168,35 @@ def _check_inside(collection: LibankiCollection) -> None:
         )
     for table, columns in NEEDED_COLUMNS.items():
         collection.rows(f"select {columns} from {table} limit 0")
+    _check_objects(collection)
+    _check_can_be_changed(collection)
+
+
+def _check_objects(collection: LibankiCollection) -> None:
+    """Raise Rejected when an object cannot be read: no sync could end then."""
+    for notetype_id in collection.column("select id from notetypes"):
+        collection.notetype_json(notetype_id)
+    for deck_id in collection.column("select id from decks"):
+        collection.deck_json(deck_id)
+    for options_id in collection.column("select id from deck_config"):
+        collection.deck_options_json(options_id)
+    collection.config_json()
+
+
+def _check_can_be_changed(collection: LibankiCollection) -> None:
+    """Raise CollectionDamaged when SQLite only reads the file, as it does one of a later format."""
+    collection.begin()
+    try:
+        collection.execute("update col set usn = usn")
+    finally:
+        collection.roll_back()
 
 
 @contextmanager
 def _damage_refused() -> Iterator[None]:
     try:
         yield
-    except (CollectionDamaged, Rejected, sqlite3.Error) as problem:
+    except (CollectionDamaged, Rejected, sqlite3.Error, UnicodeDecodeError) as problem:
         raise UploadRefused(
             "The collection is damaged or cannot be read. Please use Check Database on this"
             " device, then try again.",

@@ -8,6 +8,7 @@ from typing import Any, Final
 from syncserver.collections.libanki import LibankiCollection
 from syncserver.errors import BadRequest
 from syncserver.protocol.messages import NoteRow
+from syncserver.sync.long_texts import without
 from syncserver.sync.notetypes import note_layouts
 from syncserver.sync.session import SyncSession
 from syncserver.sync.tags import note_tags
@@ -29,13 +30,15 @@ def complete_note_rows(
     for note_id, guid, notetype_id, mod, _usn, tags, joined_fields, *_empty in notes:
         if not session.layouts:
             session.layouts = note_layouts(collection)
-        fields = NOT_IN_FIELDS.sub("", joined_fields).split(FIELD_SEPARATOR)
         layout = session.layouts.get(notetype_id)
-        if layout is None or layout.field_count != len(fields):
+        # Counted first: a text of nothing but separators would become millions of fields.
+        field_count = joined_fields.count(FIELD_SEPARATOR) + 1
+        if layout is None or layout.field_count != field_count:
             raise BadRequest(
                 "A note does not fit its notetype.",
-                cause=f"note {note_id} has {len(fields)} fields; notetype {notetype_id}: {layout}",
+                cause=f"note {note_id} has {field_count} fields; notetype {notetype_id}: {layout}",
             )
+        fields = without(NOT_IN_FIELDS, joined_fields).split(FIELD_SEPARATOR)
         first = _as_shown(collection, fields[0])
         sort_field = _sort_field(collection, fields, layout.sort_field, first)
         yield [

@@ -20,7 +20,7 @@ from syncserver.collections.libanki import (
 )
 from syncserver.collections.libanki_errors import Rejected
 from syncserver.errors import BadRequest
-from syncserver.sync.merge_rules import incoming_wins, object_id, object_mod
+from syncserver.sync.merge_rules import incoming_wins, less_common_name, object_id, object_mod
 from syncserver.sync.session import NotetypeLayout, SyncSession
 
 # Keys of schema 11 whose names differ from the stored form's. All others are looked up by their
@@ -145,8 +145,13 @@ def _replace(
 
 def _free_name(collection: LibankiCollection, notetype_id: int, name: str) -> str:
     """Return `name` with as many `+` behind it as make it differ from all other notetypes'."""
-    taken = "select 1 from notetypes where name = ? and id <> ?"
-    while collection.scalar(taken, name, notetype_id) is not None:
+
+    def is_taken(tried: str) -> bool:
+        taken = "select 1 from notetypes where name = ? and id <> ?"
+        return collection.scalar(taken, tried, notetype_id) is not None
+
+    name = less_common_name(name, notetype_id, is_taken)
+    while is_taken(name):
         name += "+"
     return name
 

@@ -8,13 +8,16 @@ import unicodedata
 from typing import Final
 
 from syncserver.collections.libanki import LibankiCollection
+from syncserver.sync.long_texts import without
 from syncserver.sync.session import SyncSession
 
 SEPARATOR: Final = "::"
 EMPTY_COMPONENT: Final = "blank"
 # Deeper tags keep the spelling that they come with, so that the work for one is bounded.
 MAX_SPELLED_DEPTH: Final = 100
-NOTE_TAG_SPACES: Final = re.compile("[ \u3000]+")
+# Longer ones keep it too: composing takes the square of the time for many marks on one letter, and
+# all other threads wait for it.
+MAX_COMPOSED_LENGTH: Final = 1000
 NOT_IN_TAG_NAMES: Final = re.compile("[\x00-\x20\x7f-\x9f\u3000]")
 
 
@@ -32,15 +35,17 @@ def merge_tags(collection: LibankiCollection, session: SyncSession, tags: list[s
 
 def normal_tag_name(tag: str) -> str:
     """Return the name as the list of tags spells it: NFC, no spaces, no empty components."""
+    if len(tag) > MAX_COMPOSED_LENGTH:
+        return without(NOT_IN_TAG_NAMES, tag) or EMPTY_COMPONENT
     return SEPARATOR.join(_normal_component(part) for part in tag.split(SEPARATOR))
 
 
 def note_tags(tags: str) -> str:
     """Return a note's tags as the column holds them: a space before and after each."""
-    if not tags:
-        return ""
-    parts = [part for part in NOTE_TAG_SPACES.split(tags) if part]
-    return f" {' '.join(parts)} " if parts else ""
+    spaced = tags.replace("\u3000", " ").strip(" ")
+    while "  " in spaced:
+        spaced = spaced.replace("  ", " ")
+    return f" {spaced} " if spaced else ""
 
 
 def _normal_component(component: str) -> str:

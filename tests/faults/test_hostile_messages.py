@@ -308,6 +308,7 @@ UNMERGEABLE: dict[str, Change] = {
     "deck options of deep settings": lambda own: {
         "decks": [[], [{**own["options"], "x": nested(900)}]]
     },
+    "settings that are deeper than anybody reads": lambda _own: {"conf": {"x": nested(200)}},
 }
 
 ODD_BUT_FINE: dict[str, Change] = {
@@ -324,6 +325,13 @@ ODD_BUT_FINE: dict[str, Change] = {
     "names of a million letters": lambda own: {
         "models": [{**own["notetype"], "name": "n" * 1_000_000}],
         "tags": ["t" * 1_000_000],
+    },
+    "a letter with a million marks": lambda _own: {"tags": ["a" + "\u0300\u0316" * 500_000]},
+    "thousands of notetypes of one name": lambda own: {
+        "models": [{**own["notetype"], "id": number} for number in range(1, 4001)]
+    },
+    "thousands of decks of one name": lambda own: {
+        "decks": [[{**own["deck"], "id": number, "name": "x"} for number in range(2, 4002)], []]
     },
     "tags of nothing": lambda own: {"tags": ["", "::", "\x00", "\u3000", " "]},
     "settings of the wrong kind": lambda own: {

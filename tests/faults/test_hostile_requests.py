@@ -35,6 +35,7 @@ BROKEN_HEADERS = {
     "not utf-8": '{"v":11,"k":"\xff","c":"","s":""}',
     "a lone surrogate": '{"v":11,"k":"\\ud800","c":"","s":""}',
     "deep": '{"v":' + "[" * 4000,
+    "deep below an unknown key": '{"v":11,"x":' + "[" * 3000 + "]" * 3000 + "}",
     "version 7": '{"v":7,"k":"","c":"","s":""}',
     "version 12": '{"v":12,"k":"","c":"","s":""}',
     "version -11": '{"v":-11,"k":"","c":"","s":""}',

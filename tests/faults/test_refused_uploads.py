@@ -67,6 +67,15 @@ def with_every_page_shuffled(copy: Path) -> bytes:
     return data[:PAGE] + b"".join(reversed(pages))
 
 
+def with_header_byte(position: int, value: int) -> Spoil:
+    def spoil(copy: Path) -> bytes:
+        data = bytearray(copy.read_bytes())
+        data[position] = value
+        return bytes(data)
+
+    return spoil
+
+
 def without_its_index_entries(copy: Path) -> bytes:
     """Return a collection that opens and reads well, but whose index does not fit its table."""
     with closing(sqlite3.connect(copy)) as connection:
@@ -108,6 +117,8 @@ def endless_view_for_the_head(copy: Path) -> bytes:
     return other.read_bytes()
 
 
+# Evaluated for a row, it would take hours; SQLite does so while it looks for damage.
+ENDLESS_TERM = "instr(printf('%.10000000c', 'a'), printf('%.5000000c', 'a') || 'b' || id)"
 TRIGGER = "create trigger t after insert on notes begin delete from notes; end"
 REFUSED: dict[str, tuple[Spoil, str]] = {
     "zero bytes": (lambda copy: b"", "empty"),
@@ -149,6 +160,52 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "a virtual table spelled oddly": (
         with_schema_row("table", "create /**/ virtual table x using fts5(x)"),
         "",
+    ),
+    "an index of what is computed": (
+        with_schema_row("index", f"create index x on notes ({ENDLESS_TERM})"),
+        "computed",
+    ),
+    "an index of what a computed condition finds": (
+        with_schema_row("index", f"create index x on notes (id) where {ENDLESS_TERM}"),
+        "computed",
+    ),
+    "a table with a computed check": (
+        with_sql(
+            "create table t (id integer primary key check (id >= 0))", "insert into t values (1)"
+        ),
+        "computed",
+    ),
+    "a table with a computed column": (
+        with_sql("create table t (id integer primary key, x as (id + 1))"),
+        "computed",
+    ),
+    "a computed default of a table of Anki's": (
+        with_sql(
+            "drop table graves",
+            "create table graves (oid integer, type integer, usn integer, x default (random()))",
+        ),
+        "computed",
+    ),
+    "a name in the schema that is no text": (
+        with_sql(
+            "pragma writable_schema = on",
+            "insert into sqlite_master values ('table', cast(x'ff' as text), 'notes', 0, 'x')",
+        ),
+        "",
+    ),
+    "a format that is only read": (with_header_byte(18, 15), "damaged"),
+    "a notetype that cannot be read": (
+        with_sql("update notetypes set config = x'ffffff'"),
+        "cannot be read",
+    ),
+    "a deck that cannot be read": (with_sql("update decks set kind = x'ffffff'"), "cannot be read"),
+    "deck options that cannot be read": (
+        with_sql("update deck_config set config = x'ffffff'"),
+        "cannot be read",
+    ),
+    "a configuration that cannot be read": (
+        with_sql("insert into config values ('x', 0, 0, x'5b5b')"),
+        "cannot be read",
     ),
     "a view that calls itself an index": (
         with_schema_row("index", "create view x as select 1"),
