@@ -133,4 +133,6 @@ def _words(error: Any) -> str:
         return "there is no such option"
     if error["type"] == "missing":
         return "this option is required"
-    return f"{error['msg']} (got {error['input']!r})"
+    # What our own validators say, without pydantic's words before it.
+    words = error["ctx"]["error"] if error["type"] == "value_error" else error["msg"]
+    return f"{words} (got {error['input']!r})"

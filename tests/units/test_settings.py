@@ -137,6 +137,14 @@ def test_the_data_root_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert load({"data_root": "~/data"}).data_root == Path("/home/anki/data")
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\t\n"])
+def test_a_blank_data_root_is_not_the_current_folder(blank: str) -> None:
+    with pytest.raises(SettingsError, match="data_root: must not be empty"):
+        load({"data_root": blank})
+    with pytest.raises(SettingsError, match="SYNCSERVER_DATA_ROOT: data_root: must not be empty"):
+        load({}, {"SYNCSERVER_DATA_ROOT": blank})
+
+
 def test_the_accounts_are_in_the_data_root_unless_said_otherwise() -> None:
     assert load({}).accounts_url == "sqlite:////srv/anki/accounts.db"
     assert load({"database_url": "postgresql://h/d"}).accounts_url == "postgresql://h/d"
