@@ -2,7 +2,10 @@
 
 from datetime import datetime, timezone
 
+import pytest
+
 from tests.control.operator import Operator
+from tests.support.accounts import Account
 
 WRONG_USAGE, NO_SUCH_USER = 2, 67
 
@@ -51,6 +54,37 @@ def test_an_empty_password_is_refused(operator: Operator) -> None:
         refused = operator.ctl("adduser", "bob", "--password-stdin", stdin=stdin)
         assert (refused.exit_code, refused.errors) == (1, "the password is empty\n")
     assert operator.must("lsuser", "--json").json == []
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "utf-8:strict"}], ids=["C", "strict"]
+)
+def test_a_password_that_no_client_could_send_is_refused(
+    operator: Operator, locale: dict[str, str]
+) -> None:
+    operator.add("bob")
+    latin = b"gr\xfcn\n".decode(errors="surrogateescape")
+    for arguments in (
+        ("adduser", "ann", "--password-stdin"),
+        ("adduser", "ann", "--password-hash-stdin"),
+        ("passwd", "bob", "--password-stdin"),
+        ("doctor", operator.url, "--user", "bob", "--password-stdin"),
+    ):
+        refused = operator.ctl(*arguments, stdin=latin, environment=locale)
+        assert (refused.exit_code, refused.errors) == (1, "the input is not UTF-8\n")
+    first = {"SYNCSERVER_FIRST_PASSWORD": latin.strip(), "SYNCSERVER_DATA_ROOT": "empty"}
+    refused = operator.ctl("first-user", environment={**locale, **first})
+    assert refused.errors == "a password must not hold broken Unicode\n"
+    assert [user["name"] for user in operator.must("lsuser", "--json").json] == ["bob"]
+
+
+def test_a_password_may_be_in_the_encoding_of_the_locale(operator: Operator) -> None:
+    operator.must("start")
+    latin = b"gr\xfcn\n".decode(errors="surrogateescape")
+    arguments = ("adduser", "bob", "--password-stdin")
+    added = operator.ctl(*arguments, stdin=latin, environment={"PYTHONIOENCODING": "latin-1"})
+    assert added.exit_code == 0
+    operator.client(Account("bob", "grün"))
 
 
 def test_an_impossible_name_is_refused_in_a_sentence(operator: Operator) -> None:
