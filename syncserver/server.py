@@ -30,7 +30,12 @@ from syncserver.accounts.database import DatabaseUnusable, migrate, open_databas
 from syncserver.accounts.passwords import BadPassword, Passwords
 from syncserver.accounts.users import BadUserName, Users
 from syncserver.collections import atomic_files, data_root_lock
-from syncserver.events import GRANIAN_MESSAGE, SERVER_STOPPED, configure_logging
+from syncserver.events import (
+    GRANIAN_MESSAGE,
+    SERVER_STOPPED,
+    VARIABLE_UNKNOWN,
+    configure_logging,
+)
 from syncserver.listening.granian_listener import WsgiApp
 from syncserver.listening.sockets import CannotServe, Listening, listening
 from syncserver.listening.tls import tls_of
@@ -44,6 +49,7 @@ from syncserver.settings import (
     SettingsError,
     forget_variables,
     load_options,
+    unknown_variables,
 )
 
 STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
@@ -81,6 +87,8 @@ def serve_paste(app: WsgiApp, global_conf: Mapping[str, str], **local_conf: str)
         settings, options = _load(global_conf, local_conf)
         forget_variables()
         configure_logging(settings.log_level, settings.log_format)
+        for variable in unknown_variables(os.environ):
+            log.warning(VARIABLE_UNKNOWN, variable=variable)
         if tls := tls_of(settings, options):
             try_out(tls)
         with ownership(settings, options), listening(settings, options) as sockets:

@@ -19,6 +19,8 @@ _SIMPLE: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 # Names of devices on Windows, whatever follows the first dot.
 _DEVICE: Final = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 _PREFIX_LENGTH: Final = 32
+# Unicode's categories of control characters, of line and of paragraph separators.
+_CONTROL: Final = frozenset({"Cc", "Zl", "Zp"})
 
 
 class BadUserName(Exception):
@@ -40,6 +42,18 @@ def normalise_user_name(name: str) -> str:
         raise BadUserName("a user name must not be empty or all white space")
     if any(_cannot_be_stored(character) for character in normal):
         raise BadUserName("a user name must not hold NUL characters or broken Unicode")
+    return normal
+
+
+def new_user_name(name: str) -> str:
+    """Return the form of `name` under which a new user is known.
+
+    Raises BadUserName, also for control characters, which users of former versions may have in
+    their names: those stay users.
+    """
+    normal = normalise_user_name(name)
+    if any(unicodedata.category(character) in _CONTROL for character in normal):
+        raise BadUserName("a user name must not hold line breaks or other control characters")
     return normal
 
 

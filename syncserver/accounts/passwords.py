@@ -77,9 +77,14 @@ class Passwords:
             raise BadPassword("a password must not be empty")
         if len(password) > LONGEST_PASSWORD:
             raise BadPassword(f"a password has at most {LONGEST_PASSWORD} characters")
+        try:
+            secret = _to_bytes(password, errors="strict")
+        except UnicodeEncodeError:
+            # No client could send it.
+            raise BadPassword("a password must not hold broken Unicode") from None
         with self.turn():
             try:
-                return self._hasher.hash(_to_bytes(password))
+                return self._hasher.hash(secret)
             except HashingError as problem:
                 raise _busy(f"argon2: {problem}") from problem
 
@@ -122,10 +127,10 @@ def _spend(password: str, rounds: int) -> None:
         pbkdf2(password[:LONGEST_PASSWORD], b"for the time alone", rounds, 32)
 
 
-def _to_bytes(password: str) -> bytes:
+def _to_bytes(password: str, errors: str = "surrogatepass") -> bytes:
     # NFC, because the same key press gives different code points on different systems.
     short = unicodedata.normalize("NFC", password[:LONGEST_PASSWORD])
-    return short.encode("utf-8", "surrogatepass")
+    return short.encode("utf-8", errors)
 
 
 def _random_base64(size: int) -> str:

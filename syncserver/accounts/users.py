@@ -11,7 +11,12 @@ from sqlalchemy.exc import IntegrityError
 
 from syncserver import events
 from syncserver.accounts.database import reading, writing
-from syncserver.accounts.folder_names import BadUserName, folder_name, normalise_user_name
+from syncserver.accounts.folder_names import (
+    BadUserName,
+    folder_name,
+    new_user_name,
+    normalise_user_name,
+)
 from syncserver.accounts.old_hashes import PBKDF2, ROUNDS_DIGITS, OldHash, rounds_of
 from syncserver.accounts.passwords import Passwords
 from syncserver.accounts.tables import api_tokens, folder_purges, host_keys, users
@@ -80,7 +85,7 @@ class Users:
 
     def _insert(self, name: str, password_hash: str) -> User:
         row = {
-            "name": normalise_user_name(name),
+            "name": new_user_name(name),
             "folder": folder_name(name),
             "password_hash": password_hash,
             "password_version": 1,

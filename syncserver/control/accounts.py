@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from syncserver.accounts.folder_names import folder_name, normalise_user_name
+from syncserver.accounts.folder_names import folder_name, new_user_name
 from syncserver.accounts.users import User
 from syncserver.control.addresses import reaches_this_machine_only
 from syncserver.control.installation import (
@@ -49,7 +49,7 @@ def adduser(
     secret = obtain_secret(from_stdin=password_stdin, hash_from_stdin=password_hash_stdin)
     with open_accounts(installation) as accounts:
         # Or the new user's files would be removed in the place of an old one's.
-        finish_purge(installation, accounts.users, folder_name(normalise_user_name(name)))
+        finish_purge(installation, accounts.users, folder_name(new_user_name(name)))
         user = accounts.add(name, secret)
     folder = installation.folder_of(user)
     if folder.collection.exists():

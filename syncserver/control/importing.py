@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from syncserver.accounts.folder_names import folder_name, normalise_user_name
+from syncserver.accounts.folder_names import folder_name, new_user_name
 from syncserver.control.importing_all import import_everybody
 from syncserver.control.importing_one import Source, import_files, source_at
 from syncserver.control.installation import (
@@ -100,7 +100,7 @@ def _import_new(
 ) -> dict[str, Any]:
     """Import the files, then add the user: no device can come before all is there."""
     name, secret = new_user
-    normal = normalise_user_name(name)
+    normal = new_user_name(name)
     folder = folder_name(normal)
     # Or the new user's files would be removed in the place of an old one's.
     finish_purge(installation, accounts.users, folder)

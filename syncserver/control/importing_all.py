@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import typer
 
-from syncserver.accounts.folder_names import BadUserName, folder_name, normalise_user_name
+from syncserver.accounts.folder_names import BadUserName, folder_name, new_user_name
 from syncserver.accounts.old_hashes import OldHash
 from syncserver.accounts.passwords import BadPassword
 from syncserver.accounts.users import UserExists
@@ -77,7 +77,7 @@ def _import_one(
     }
     try:
         user = accounts.users.find(name)
-        normal = normalise_user_name(name)
+        normal = user.name if user else new_user_name(name)
         if user is None:
             finish_purge(installation, accounts.users, folder_name(normal))
         if files is not None:

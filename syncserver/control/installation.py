@@ -26,6 +26,7 @@ from syncserver.server import pid_file_of
 from syncserver.services import prepare_data_root
 from syncserver.settings import (
     BUILTIN_CONFIG,
+    CONFIG_VARIABLE,
     ENVIRONMENT_PREFIX,
     ServerSettings,
     Settings,
@@ -38,7 +39,7 @@ ENOUGH_VARIABLES: Final = (f"{ENVIRONMENT_PREFIX}DATA_ROOT", f"{ENVIRONMENT_PREF
 
 ConfigOption = Annotated[
     Path,
-    typer.Option("--config", "-c", envvar="SYNCSERVER_CONFIG", help="The configuration file."),
+    typer.Option("--config", "-c", envvar=CONFIG_VARIABLE, help="The configuration file."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

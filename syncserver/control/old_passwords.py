@@ -25,7 +25,7 @@ Secret = str | OldHash
 def secrets_in(file: Path | None) -> dict[str, Secret]:
     """Return passwords or hashes by the names of their users: from an auth.db, or from lines.
 
-    Hashes by which nobody could log in here are left out, with a note. Raises NotMovable.
+    Those by which nobody could log in here are left out, with a note. Raises NotMovable.
     """
     if file is None:
         return {}
@@ -33,16 +33,26 @@ def secrets_in(file: Path | None) -> dict[str, Secret]:
         is_database = opened.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
     if is_database:
         return _usable(old_passwords(file))
-    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = file.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     pairs = [(found[2], found[3]) for found in map(_user_line, lines) if found]
     if not pairs:
         raise NotMovable(f"{file}: there is no line like SYNC_USER1=name:password")
     hashes = {name: text for name, text in pairs if text.startswith(HASH_START)}
-    return {**{name: text for name, text in pairs if name not in hashes}, **_usable(hashes)}
+    plain = {name: text for name, text in pairs if name not in hashes and _is_text(name, text)}
+    return {**plain, **_usable(hashes)}
 
 
 def _user_line(line: str) -> re.Match[str] | None:
     return USER_LINE.fullmatch(line.strip())
+
+
+def _is_text(name: str, password: str) -> bool:
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        note(f"{name}: the password is not UTF-8")
+        return False
+    return True
 
 
 def _usable(hashes: Mapping[str, str]) -> dict[str, Secret]:

@@ -31,7 +31,7 @@ WORDS: Final = 5
 
 def obtain_password(*, from_stdin: bool) -> str:
     """Read a new password from the input, or ask for it twice on the terminal without echo."""
-    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else _ask_twice()
+    password = first_line() if from_stdin else _ask_twice()
     if not password:
         raise CommandFailed("the password is empty")
     return password
@@ -43,7 +43,18 @@ def obtain_secret(*, from_stdin: bool, hash_from_stdin: bool) -> str | OldHash:
         return obtain_password(from_stdin=from_stdin)
     if from_stdin:
         raise CommandFailed("the input is either a password or a hash", WRONG_USAGE)
-    return old_hash(sys.stdin.readline().strip())
+    return old_hash(first_line().strip())
+
+
+def first_line() -> str:
+    """Read the first line of the input. Raises CommandFailed when that is no text."""
+    try:
+        line = sys.stdin.readline().rstrip("\r\n")
+        # In the locale C what cannot be decoded is handed on as broken characters.
+        line.encode()
+    except UnicodeError:
+        raise CommandFailed(f"the input is not {sys.stdin.encoding.upper()}") from None
+    return line
 
 
 def readable_password() -> str:

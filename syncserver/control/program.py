@@ -28,10 +28,7 @@ from syncserver.errands.errand import ErrandFailed
 from syncserver.errors import SyncServerError
 from syncserver.listening.sockets import CannotServe
 from syncserver.moving.old_servers import NotMovable
-from syncserver.settings import SettingsError
-
-# Set to anything to see the traceback of an error that nobody expected.
-TRACEBACK_VARIABLE: Final = "SYNCSERVER_TRACEBACK"
+from syncserver.settings import TRACEBACK_VARIABLE, SettingsError
 
 # Every command, or group of commands, in the order of the help: its module and its name in there.
 COMMANDS: Final = {
@@ -97,7 +94,7 @@ def main() -> None:
     try:
         build_program(_asked_for(sys.argv[1:]))()
     except Exception as problem:
-        if os.environ.get(TRACEBACK_VARIABLE):
+        if os.environ.get(TRACEBACK_VARIABLE):  # set to anything
             raise
         # One line: the settings explain several wrong options on as many.
         note("; ".join(_explain(problem).splitlines()))

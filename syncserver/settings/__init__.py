@@ -7,7 +7,6 @@ variable `SYNCSERVER_<OPTION>`, or the file that `SYNCSERVER_<OPTION>_FILE` name
 
 from syncserver.settings.loading import (
     BUILTIN_CONFIG,
-    ENVIRONMENT_PREFIX,
     SERVER_SECTION,
     Loaded,
     forget_variables,
@@ -17,11 +16,19 @@ from syncserver.settings.loading import (
 from syncserver.settings.options import Settings
 from syncserver.settings.server_options import ServerSettings
 from syncserver.settings.values import IpNetwork, SettingsError
+from syncserver.settings.variables import (
+    CONFIG_VARIABLE,
+    ENVIRONMENT_PREFIX,
+    TRACEBACK_VARIABLE,
+    unknown_variables,
+)
 
 __all__ = [
     "BUILTIN_CONFIG",
+    "CONFIG_VARIABLE",
     "ENVIRONMENT_PREFIX",
     "SERVER_SECTION",
+    "TRACEBACK_VARIABLE",
     "IpNetwork",
     "Loaded",
     "ServerSettings",
@@ -30,4 +37,5 @@ __all__ = [
     "forget_variables",
     "load_file",
     "load_options",
+    "unknown_variables",
 ]

@@ -13,10 +13,15 @@ from pydantic import BaseModel, ValidationError
 from syncserver.settings.options import Settings
 from syncserver.settings.server_options import ServerSettings
 from syncserver.settings.values import SettingsError
+from syncserver.settings.variables import (
+    ENVIRONMENT_PREFIX,
+    FILE_SUFFIX,
+    is_service_link,
+    refuse_misspelt,
+)
 
 SERVER_SECTION: Final = "server:main"
 OUR_EGG: Final = "egg:syncserver"
-ENVIRONMENT_PREFIX: Final = "SYNCSERVER_"
 # In the place of a file of the operator's; every option then comes from the environment.
 BUILTIN_CONFIG: Final = Path(__file__).parents[1] / "builtin.ini"
 # PasteDeploy puts these into every [DEFAULT] section by itself.
@@ -45,6 +50,7 @@ def load_options(
 
     Raises SettingsError, which names the file (or variable), the section and the option.
     """
+    refuse_misspelt(environment)
     raw = {key: value for key, value in values.items() if key not in PASTE_OWN_KEYS}
     sources = dict.fromkeys(raw, f"{file} [{section}]")
     for option in model.model_fields:
@@ -108,14 +114,15 @@ def _own_server_options(section: Mapping[str, str], inherited: Mapping[str, str]
 
 def _environment_value(option: str, environment: Mapping[str, str]) -> tuple[str, str] | None:
     name = ENVIRONMENT_PREFIX + option.upper()
-    if path := environment.get(f"{name}_FILE"):
+    file_variable = f"{name}{FILE_SUFFIX}"
+    if path := environment.get(file_variable):
         try:
-            return Path(path).read_text(encoding="utf-8").strip(), f"{name}_FILE={path}"
+            return Path(path).read_text(encoding="utf-8").strip(), f"{file_variable}={path}"
         except OSError as problem:
-            raise SettingsError(f"{name}_FILE={path}: {problem.strerror}") from None
+            raise SettingsError(f"{file_variable}={path}: {problem.strerror}") from None
         except UnicodeDecodeError:
-            raise SettingsError(f"{name}_FILE={path}: is not UTF-8") from None
-    if name in environment:
+            raise SettingsError(f"{file_variable}={path}: is not UTF-8") from None
+    if name in environment and not is_service_link(name, environment[name]):
         return environment[name], name
     return None
 
@@ -133,4 +140,6 @@ def _words(error: Any) -> str:
         return "there is no such option"
     if error["type"] == "missing":
         return "this option is required"
-    return f"{error['msg']} (got {error['input']!r})"
+    # What our own validators say, without pydantic's words before it.
+    words = error["ctx"]["error"] if error["type"] == "value_error" else error["msg"]
+    return f"{words} (got {error['input']!r})"

@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from syncserver.settings.values import Names, Networks, PositiveSeconds, Seconds
+from syncserver.settings.values import NamedPath, Names, Networks, PositiveSeconds, Seconds
 
 
 class Settings(BaseModel):
@@ -23,7 +23,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data_root: Path = Field(description="Folder that holds everything: accounts, users, backups.")
+    data_root: NamedPath = Field(
+        description="Folder that holds everything: accounts, users, backups."
+    )
     database_url: str = Field(
         default="",
         description="SQLAlchemy URL of the accounts; empty means a SQLite file in data_root.",

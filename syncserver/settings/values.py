@@ -1,6 +1,7 @@
 """The kinds of values that options have beside those that Python knows."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -22,7 +23,15 @@ def _split_names(value: object) -> object:
     return value
 
 
+def _refuse_blank(value: object) -> object:
+    # As a path it would be the folder that happens to be the current one.
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
+NamedPath = Annotated[Path, BeforeValidator(_refuse_blank)]
 Networks = Annotated[tuple[IpNetwork, ...], BeforeValidator(_split_networks)]
 
 

@@ -420,6 +420,13 @@ def test_every_option_that_is_a_secret_is_one_in_a_file_that_others_may_read(
     assert not run_check(config, "--json", **{name: "geheim"}).about("production.ini")
 
 
+def test_a_variable_of_no_option(config: Path) -> None:
+    told = run_check(config, "--json", SYNCSERVER_FROBNICATE="1", SYNCSERVER_SERVICE_HOST="::1")
+    assert "no effect" in told.only("SYNCSERVER_FROBNICATE")["problem"]
+    misspelt = run_check(config, "--json", SYNCSERVER_HOTS="::")
+    assert "did you mean SYNCSERVER_HOST?" in misspelt.only("production.ini")["problem"]
+
+
 def test_a_database_that_does_not_answer(config: Path) -> None:
     os.chmod(with_options(config, "database_url = postgresql://a:b@127.0.0.1:1/none"), 0o600)
     assert "cannot be used" in run_check(config, "--json").only("account database")["problem"]

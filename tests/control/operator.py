@@ -91,6 +91,7 @@ class Operator:
             input=stdin,
             capture_output=True,
             text=True,
+            errors="surrogateescape",  # a test may hand over what is no UTF-8
             timeout=TIMEOUT,
             check=False,
         )

@@ -1,8 +1,13 @@
 """adduser, deluser, lsuser and passwd, while no server runs."""
 
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timezone
 
+import pytest
+
 from tests.control.operator import Operator
+from tests.support.accounts import Account
 
 WRONG_USAGE, NO_SUCH_USER = 2, 67
 
@@ -27,10 +32,26 @@ def test_the_list_for_people_has_a_line_for_each_user(operator: Operator) -> Non
 def test_a_name_cannot_smuggle_markup_or_terminal_commands_into_the_list(
     operator: Operator,
 ) -> None:
-    operator.add("[red]\x1b[2Jbob")
+    operator.add("bob")
+    rename(operator, "bob", "[red]\x1b[2Jbob")
     output = operator.must("lsuser").output
     assert "[red]\\x1b[2Jbob" in output
     assert "\x1b" not in output
+
+
+def test_a_user_of_former_times_with_a_line_break_in_the_name_can_be_used(
+    operator: Operator,
+) -> None:
+    operator.add("bob")
+    rename(operator, "bob", "x\ny")
+    operator.must("passwd", "x\ny", "--password-stdin", stdin="new\n")
+    operator.must("limit", "x\ny", "--media", "2GB")
+    operator.must("start")
+    operator.client(Account("x\ny", "new"))
+    [key] = operator.must("lskeys", "x\ny", "--json").json
+    operator.must("revoke", "x\ny", str(key["key"]))
+    operator.must("deluser", "x\ny", "--yes")
+    assert operator.must("lsuser", "--json").json == []
 
 
 def test_adding_prints_the_user_as_json(operator: Operator) -> None:
@@ -53,8 +74,39 @@ def test_an_empty_password_is_refused(operator: Operator) -> None:
     assert operator.must("lsuser", "--json").json == []
 
 
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C"}, {"PYTHONIOENCODING": "utf-8:strict"}], ids=["C", "strict"]
+)
+def test_a_password_that_no_client_could_send_is_refused(
+    operator: Operator, locale: dict[str, str]
+) -> None:
+    operator.add("bob")
+    latin = b"gr\xfcn\n".decode(errors="surrogateescape")
+    for arguments in (
+        ("adduser", "ann", "--password-stdin"),
+        ("adduser", "ann", "--password-hash-stdin"),
+        ("passwd", "bob", "--password-stdin"),
+        ("doctor", operator.url, "--user", "bob", "--password-stdin"),
+    ):
+        refused = operator.ctl(*arguments, stdin=latin, environment=locale)
+        assert (refused.exit_code, refused.errors) == (1, "the input is not UTF-8\n")
+    first = {"SYNCSERVER_FIRST_PASSWORD": latin.strip(), "SYNCSERVER_DATA_ROOT": "empty"}
+    refused = operator.ctl("first-user", environment={**locale, **first})
+    assert refused.errors == "a password must not hold broken Unicode\n"
+    assert [user["name"] for user in operator.must("lsuser", "--json").json] == ["bob"]
+
+
+def test_a_password_may_be_in_the_encoding_of_the_locale(operator: Operator) -> None:
+    operator.must("start")
+    latin = b"gr\xfcn\n".decode(errors="surrogateescape")
+    arguments = ("adduser", "bob", "--password-stdin")
+    added = operator.ctl(*arguments, stdin=latin, environment={"PYTHONIOENCODING": "latin-1"})
+    assert added.exit_code == 0
+    operator.client(Account("bob", "grün"))
+
+
 def test_an_impossible_name_is_refused_in_a_sentence(operator: Operator) -> None:
-    for name in ("   ", "n" * 129, b"\xff".decode(errors="surrogateescape")):
+    for name in ("   ", "n" * 129, "x\ny", "\x1b[2J", b"\xff".decode(errors="surrogateescape")):
         refused = operator.ctl("adduser", name, "--password-stdin", stdin="x\n")
         assert refused.exit_code == 1
         assert "user name" in refused.errors
@@ -140,6 +192,12 @@ def test_no_first_user_is_added_beside_another_one(operator: Operator) -> None:
     operator.add("bob")
     assert "assword" not in operator.must("first-user").output
     assert [user["name"] for user in operator.must("lsuser", "--json").json] == ["bob"]
+
+
+def rename(operator: Operator, name: str, other: str) -> None:
+    """Give a user a name that former versions took."""
+    with closing(sqlite3.connect(operator.data_root / "accounts.db")) as database, database:
+        database.execute("update users set name = ? where name = ?", (other, name))
 
 
 def _password_in(output: str) -> str:

@@ -46,6 +46,7 @@ def test_the_environment_can_name_the_configuration_file(operator: Operator) -> 
         ("data_root = data\nfrobnicate = 1", "frobnicate"),
         ("data_root = data\nsync_timeout = soon", "sync_timeout"),
         ("data_root = /dev/null/data", "/dev/null/data"),
+        ("data_root =", "data_root: must not be empty"),
         ("[unfinished", "production.ini"),
     ],
 )
@@ -59,6 +60,33 @@ def test_a_wrong_configuration_is_explained_in_one_line(
         assert refused.exit_code == WRONG_CONFIGURATION
         assert named in refused.errors
         assert len(refused.errors.splitlines()) == 1
+
+
+def test_a_misspelt_variable_is_explained(operator: Operator) -> None:
+    for command in ("lsuser", "start", "debug"):
+        refused = operator.ctl(command, environment={"SYNCSERVER_HOTS": "0.0.0.0"})
+        assert refused.exit_code == WRONG_CONFIGURATION
+        assert refused.errors == (
+            "SYNCSERVER_HOTS: there is no such variable; did you mean SYNCSERVER_HOST?\n"
+        )
+    assert operator.is_stopped()
+
+
+def test_an_unknown_variable_is_told_in_the_log(operator: Operator) -> None:
+    environment = {"SYNCSERVER_FROBNICATE": "1", "SYNCSERVER_PORT": "tcp://10.0.0.7:8080"}
+    assert operator.ctl("start", environment=environment).exit_code == 0
+    [line] = [line for line in operator.log.splitlines() if "variable_unknown" in line]
+    assert "level=warning" in line
+    assert line.endswith("variable=SYNCSERVER_FROBNICATE")
+
+
+def test_an_empty_data_root_puts_nothing_into_the_current_folder(operator: Operator) -> None:
+    for arguments in (("adduser", "zoe", "--password-stdin"), ("start",)):
+        environment = {"SYNCSERVER_DATA_ROOT": ""}
+        refused = operator.ctl(*arguments, stdin="x\n", environment=environment)
+        assert refused.exit_code == WRONG_CONFIGURATION
+        assert "SYNCSERVER_DATA_ROOT: data_root: must not be empty" in refused.errors
+    assert list(operator.folder.iterdir()) == [operator.config]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from tests.support.stored_files import change, copy_of
 # Made by an Anki whose collections have schema 11, as those of the old servers.
 OLD_ANKI = OLD_ANKIS[0]
 ANNA = Account("anna", "Größe 1")
+CONTROL_CHARACTERS = "a user name must not hold line breaks or other control characters"
 ROWS: list[MediaRow] = [("cat.png", b"cat", 4), ("gone.png", None, 6), ("ü.mp3", b"sound", 7)]
 
 
@@ -161,6 +162,19 @@ def test_every_user_moves_and_a_broken_collection_stops_nobody(
     for name in listed:
         if not name.startswith("learner-"):
             server.must("deluser", name, "--purge", "--yes")
+
+
+def test_of_a_name_with_a_line_break_nothing_is_imported(
+    server: MovingServer, old_folder: Path
+) -> None:
+    name = "an\nna"
+    (old_folder / "collections" / ANNA.name).rename(old_folder / "collections" / name)
+    before = sorted((server.data_root / "users").iterdir())
+    result = server.ctl("import", "--all", old_folder, "--json")
+    assert [one["error"] for one in json.loads(result.output)] == [CONTROL_CHARACTERS]
+    single = ("import", name, old_folder, "--create", "--password-stdin")
+    assert server.ctl(*single, stdin="secret\n").errors == f"{CONTROL_CHARACTERS}\n"
+    assert sorted((server.data_root / "users").iterdir()) == before
 
 
 def test_an_account_that_was_here_keeps_its_password(

@@ -114,6 +114,19 @@ def test_a_whole_server_moves_with_the_environment_that_it_was_started_with(
     assert server.stored_hash(hashed).startswith("$argon2id$")
 
 
+def test_a_password_that_no_client_could_send_is_left_out(
+    server: MovingServer, official: OfficialServer, unused_device: NewDevice, tmp_path: Path
+) -> None:
+    account = person_at(official, unused_device)[0]
+    official.stop()
+    environment = tmp_path / "official.env"
+    environment.write_bytes(f"SYNC_USER1={account.name}:".encode() + b"gr\xfcn\n")
+    result = server.must("import", "--all", official.folder, "--passwords", environment)
+    assert f"{account.name}: the password is not UTF-8" in result.errors
+    assert "ctl.py passwd" in result.output
+    assert server.login_status(Account(account.name, "gr\ufffdn")) == 403
+
+
 def test_without_passwords_the_users_need_new_ones(
     server: MovingServer, official: OfficialServer, unused_device: NewDevice, tmp_path: Path
 ) -> None:

@@ -98,6 +98,33 @@ def test_whatever_the_code_does_to_its_copy_the_collection_stays_sound(
     assert laptop.sync() == NO_CHANGES
 
 
+@pytest.mark.parametrize(
+    ("statement", "wrong"),
+    [
+        ("drop table notes", "no such table: notes"),
+        ("alter table cards drop column flags", "no such column: flags"),
+        ("create trigger t after insert on notes begin select 1; end", "contains a trigger"),
+    ],
+)
+def test_an_operator_is_told_that_the_changes_were_dropped_and_what_was_wrong(
+    server: MovingServer,
+    account: Account,
+    laptop: Device,
+    operating: Operating,
+    statement: str,
+    wrong: str,
+) -> None:
+    code = f"col.db.execute({statement!r})"
+    with operating():
+        result = server.ctl("shell", account.name, "--commit", "--command", code)
+    assert result.exit_code == 1
+    assert result.errors.startswith("the changes were dropped: ")
+    assert wrong in result.errors
+    assert "Check Database" not in result.errors
+    assert server.notes(account) == ["one", "two"]
+    assert server.unfinished(account) == []
+
+
 def test_code_that_closes_the_collection_or_checks_it_is_no_problem(
     server: MovingServer, account: Account, laptop: Device
 ) -> None:

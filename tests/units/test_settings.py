@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from syncserver.settings import ServerSettings, Settings, SettingsError, load_options
+from syncserver.settings import (
+    ServerSettings,
+    Settings,
+    SettingsError,
+    load_options,
+    unknown_variables,
+)
 
 INI = "production.ini"
 
@@ -51,6 +57,70 @@ def test_a_named_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match=f"{binary}: is not UTF-8"):
         load({}, {"SYNCSERVER_DATABASE_URL_FILE": str(binary)})
+
+
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [
+        ("HOTS", "HOST"),
+        ("DATAROOT", "DATA_ROOT"),
+        ("sync_timeout", "SYNC_TIMEOUT"),
+        ("METRIC_TOKEN_FILE", "METRICS_TOKEN_FILE"),
+        ("CONFG", "CONFIG"),
+    ],
+)
+def test_a_variable_that_is_nearly_one_of_ours_is_refused(slip: str, meant: str) -> None:
+    with pytest.raises(SettingsError, match=f"SYNCSERVER_{slip}: .*SYNCSERVER_{meant}[?]"):
+        load({}, {f"SYNCSERVER_{slip}": ""})
+
+
+def test_every_slip_is_named() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load({}, {"SYNCSERVER_HOTS": "::", "SYNCSERVER_PROT": "1", "SYNCSERVER_HOST": "::"})
+    assert [line.partition(":")[0] for line in str(refused.value).splitlines()] == [
+        "SYNCSERVER_HOTS",
+        "SYNCSERVER_PROT",
+    ]
+
+
+def test_somebody_elses_variable_refuses_nothing_and_is_told() -> None:
+    environment = {"SYNCSERVER_IMAGE": "x", "SYNCSERVER_VERSION": "1", "SYNC_HOST": "::"}
+    assert load({}, environment) == load({})
+    assert unknown_variables(environment) == ["SYNCSERVER_IMAGE", "SYNCSERVER_VERSION"]
+
+
+@pytest.mark.parametrize("name", ["CONFIG", "TRACEBACK", "TEST_URL", "TEST_USER1", "PORT_FILE"])
+def test_our_own_variables_that_are_no_options_are_known(name: str, tmp_path: Path) -> None:
+    value = tmp_path / "port"
+    value.write_text("1")
+    environment = {f"SYNCSERVER_{name}": str(value)}
+    assert load({}, environment) == load({})
+    assert unknown_variables(environment) == []
+
+
+def test_what_kubernetes_tells_of_a_service_of_our_name_is_no_option() -> None:
+    address = "tcp://10.96.0.7:8080"
+    told = {
+        "SERVICE_HOST": "10.96.0.7",
+        "SERVICE_PORT": "8080",
+        "SERVICE_PORT_HTTP": "8080",
+        "PORT": address,
+        "PORT_8080_TCP": address,
+        "PORT_8080_TCP_PROTO": "tcp",
+        "PORT_8080_TCP_PORT": "8080",
+        "PORT_8080_TCP_ADDR": "10.96.0.7",
+        "WEB_SERVICE_HOST": "10.96.0.7",
+        "REDIRECT_PORT": address,
+    }
+    environment = {f"SYNCSERVER_{name}": value for name, value in told.items()}
+    loaded = load_options(ServerSettings, "server:main", {}, file=INI, environment=environment)
+    assert loaded.options == ServerSettings()
+    assert loaded.sources == {}
+    assert unknown_variables(environment) == []
+    with pytest.raises(SettingsError, match="SYNCSERVER_PORT: port"):
+        load_options(
+            *(ServerSettings, "server:main", {}), file=INI, environment={"SYNCSERVER_PORT": "tcp"}
+        )
 
 
 def test_each_value_knows_where_it_came_from(tmp_path: Path) -> None:
@@ -135,6 +205,14 @@ def test_the_data_root_becomes_absolute(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("HOME", "/home/anki")
     assert load({"data_root": "data"}).data_root == tmp_path / "data"
     assert load({"data_root": "~/data"}).data_root == Path("/home/anki/data")
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n"])
+def test_a_blank_data_root_is_not_the_current_folder(blank: str) -> None:
+    with pytest.raises(SettingsError, match="data_root: must not be empty"):
+        load({"data_root": blank})
+    with pytest.raises(SettingsError, match="SYNCSERVER_DATA_ROOT: data_root: must not be empty"):
+        load({}, {"SYNCSERVER_DATA_ROOT": blank})
 
 
 def test_the_accounts_are_in_the_data_root_unless_said_otherwise() -> None:

@@ -17,6 +17,7 @@ from syncserver.settings import (
     Settings,
     SettingsError,
     load_file,
+    unknown_variables,
 )
 
 OTHERS_MAY_READ: Final = stat.S_IROTH | stat.S_IWOTH
@@ -59,6 +60,7 @@ def inconsistent(
     ):
         yield Finding(severity, config.name, problem, remedy)
     yield from _readable_secrets(config, settings, server, environment)
+    yield from _unknown_variables(environment)
 
 
 def _sizes(settings: Settings) -> Iterator[Found]:
@@ -160,6 +162,13 @@ def _readable_secrets(
         if file is not None and _others_may_read(file):
             problem = "holds a secret, and everybody on this computer may read it"
             yield Finding("error", str(file), problem, f"chmod 600 {shlex.quote(str(file))}")
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> Iterator[Finding]:
+    for variable in unknown_variables(environment):
+        problem = "there is no such option: this variable has no effect"
+        remedy = "correct its name (example.ini has all options), or take it away"
+        yield Finding("warning", variable, problem, remedy)
 
 
 def _secrets(options: BaseModel) -> Iterator[str]:

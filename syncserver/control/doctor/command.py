@@ -29,7 +29,7 @@ from syncserver.control.installation import (
     open_installation,
 )
 from syncserver.control.output import FAILED, WRONG_USAGE, CommandFailed, print_json
-from syncserver.control.passwords import PasswordStdinOption
+from syncserver.control.passwords import PasswordStdinOption, first_line
 from syncserver.control.report.document import print_report
 
 UrlArgument = Annotated[
@@ -104,7 +104,7 @@ def _usable(ca: Path | None) -> Path | None:
 
 def _password(*, from_stdin: bool) -> str:
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
+        return first_line()
     if not sys.stdin.isatty():
         raise CommandFailed("no terminal to ask on: use --password-stdin", WRONG_USAGE)
     return getpass.getpass("Password: ")

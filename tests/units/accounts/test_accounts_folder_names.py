@@ -5,7 +5,12 @@ from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from syncserver.accounts.folder_names import BadUserName, folder_name, normalise_user_name
+from syncserver.accounts.folder_names import (
+    BadUserName,
+    folder_name,
+    new_user_name,
+    normalise_user_name,
+)
 
 WINDOWS_DEVICES = ["con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), "lpt1", "lpt9"]
 
@@ -207,6 +212,21 @@ def test_a_name_of_millions_of_characters_is_refused() -> None:
 def test_a_name_that_no_database_can_keep_is_refused(name: str) -> None:
     with pytest.raises(BadUserName, match=r"NUL characters or broken Unicode"):
         normalise_user_name(name)
+
+
+@pytest.mark.parametrize(
+    "character", ["\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"]
+)
+def test_a_new_user_has_no_control_characters_in_the_name(character: str) -> None:
+    name = f"a{character}b"
+    with pytest.raises(BadUserName, match="control characters"):
+        new_user_name(name)
+    assert normalise_user_name(name) == name, "who has such a name from former times keeps it"
+
+
+@pytest.mark.parametrize("name", ["👩‍🎓", "a\u3000b", "Zoe\u0308", "א\u200fב"])
+def test_a_new_user_may_have_any_other_name(name: str) -> None:
+    assert new_user_name(name) == normalise_user_name(name)
 
 
 @pytest.mark.parametrize("name", ["", "a" * 129, "a\0b"])

@@ -71,9 +71,7 @@ def test_a_hash_by_other_parameters_needs_a_rehash(make_settings: Callable[..., 
     assert not new.needs_rehash(new.hash("secret"))
 
 
-@pytest.mark.parametrize(
-    "password", [" ", "\0", "日本語", "🃏", "\ud800", "x" * LONGEST_PASSWORD, "a\nb"]
-)
+@pytest.mark.parametrize("password", [" ", "\0", "日本語", "🃏", "x" * LONGEST_PASSWORD, "a\nb"])
 def test_any_text_can_be_a_password(passwords: Passwords, password: str) -> None:
     stored = passwords.hash(password)
 
@@ -89,8 +87,10 @@ def test_a_space_at_the_end_of_a_password_matters(passwords: Passwords) -> None:
     assert not passwords.verify(passwords.hash("secret"), "secret ")
 
 
-@pytest.mark.parametrize("password", ["", "x" * (LONGEST_PASSWORD + 1)])
-def test_an_empty_or_endless_password_cannot_be_set(passwords: Passwords, password: str) -> None:
+@pytest.mark.parametrize("password", ["", "x" * (LONGEST_PASSWORD + 1), "a\ud800", "gr\udcfcn"])
+def test_an_empty_endless_or_broken_password_cannot_be_set(
+    passwords: Passwords, password: str
+) -> None:
     with pytest.raises(BadPassword):
         passwords.hash(password)
 
@@ -100,6 +100,10 @@ def test_what_is_too_long_to_be_a_password_is_wrong(passwords: Passwords) -> Non
 
     assert not passwords.verify(passwords.hash(longest), longest + "x")
     assert not passwords.verify(passwords.hash("secret"), "e\u0301" * 5_000_000)
+
+
+def test_broken_unicode_is_a_wrong_password(passwords: Passwords) -> None:
+    assert not passwords.verify(passwords.hash("secret"), "\ud800")
 
 
 def test_a_thread_that_has_a_turn_keeps_it_for_its_hashes(

@@ -116,6 +116,13 @@ def test_a_bad_name_is_nobodys(accounts: Accounts, name: str) -> None:
     assert accounts.users.check_password(name, "secret") is None
 
 
+@pytest.mark.parametrize("name", ["x\ny", "x\ty", "\x1b[2J"])
+def test_nobody_is_added_with_control_characters_in_the_name(accounts: Accounts, name: str) -> None:
+    with pytest.raises(BadUserName, match="control characters"):
+        accounts.users.add(name, "secret")
+    assert accounts.users.all_users() == []
+
+
 def test_an_unknown_user_is_an_error_that_names_it(accounts: Accounts) -> None:
     accounts.users.add("alice", "secret")
 
