@@ -28,6 +28,12 @@ class UserFolder:
         return self.path / "collection.anki2"
 
     @property
+    def logs_of_collection(self) -> tuple[Path, Path]:
+        """What SQLite writes beside the collection: its write-ahead log and its journal."""
+        name = self.collection.name
+        return self.path / f"{name}-wal", self.path / f"{name}-journal"
+
+    @property
     def backups(self) -> Path:
         """The folder of restore points."""
         return self.path / "backups"

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from syncserver import events, metrics, one_processor
-from syncserver.collections import restore_points
+from syncserver.collections import atomic_files, restore_points
 from syncserver.collections.committed import CommittedState, read_committed_state
 from syncserver.collections.damage import Damage, check_not_emptied
 from syncserver.collections.folders import UserFolder
@@ -91,6 +91,8 @@ class Slot:
             if self.folder.collection.exists():
                 check_not_emptied(self.folder.collection)
                 restore_points.drop_unfinished(self.folder)
+            else:
+                self._make()
             collection = LibankiCollection(self.folder.collection, self.language)
             try:
                 self.committed = read_committed_state(collection)
@@ -100,6 +102,18 @@ class Slot:
             self.collection = collection
             log.debug(events.COLLECTION_OPENED)
         return self.collection
+
+    def _make(self) -> None:
+        """Make a new collection, whole before it has its name.
+
+        A crash while libanki fills a file leaves it empty, which looks as if it had lost all it held.
+        """
+        with atomic_files.temporary_file(self.folder.temporary) as path:
+            LibankiCollection(path, self.language).close()
+            # Of a collection that somebody removed: SQLite would play them into this one.
+            for left in self.folder.logs_of_collection:
+                left.unlink(missing_ok=True)
+            atomic_files.replace(path, self.folder.collection)
 
     def occupy(self) -> None:
         """Take the slot for a thread, which holds its condition."""

@@ -83,7 +83,7 @@ class UploadArchive:
             self._zip = zipfile.ZipFile(file)
         except UNREADABLE as problem:
             raise _broken(str(problem)) from None
-        self._members = _members(self._zip)
+        self._members = _members(self._zip, file.seek(0, os.SEEK_END))
         self._limits = limits
         self._left = limits.total_bytes
         # For what is counted: the bytes that are left, and the zip file's open members.
@@ -216,15 +216,16 @@ def _check_directory_size(file: BinaryIO) -> None:
     file.seek(0)
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def _members(archive: zipfile.ZipFile, length: int) -> dict[str, zipfile.ZipInfo]:
+    """Return the members by name; none may lie outside of the file, which has so many bytes."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         if member.filename in members:
             raise _broken(f"two members {member.filename!r:.80}")
         if member.compress_type not in COMPRESSIONS or member.flag_bits & ENCRYPTED_FLAG:
             raise _broken(f"member {member.filename!r:.80} cannot be read")
-        if member.header_offset < 0:
-            raise _broken(f"member {member.filename!r:.80} lies before the beginning")
+        if not 0 <= member.header_offset < length:
+            raise _broken(f"member {member.filename!r:.80} lies outside of the file")
         members[member.filename] = member
     return members
 

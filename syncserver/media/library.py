@@ -153,8 +153,7 @@ class Libraries:
         if known is not None:
             return known
         if not library.has_index():
-            library.last_usn = 0  # the first upload makes the index, and tells
-            return 0
+            return 0  # not remembered: just now the first upload may be telling another number
         with library.owned(LAST_USN_WAIT_SECONDS) as owned:
             return owned.index.totals().last_usn
 

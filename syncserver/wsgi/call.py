@@ -1,5 +1,11 @@
-"""One call of a sync or media method: who calls, with what message."""
+"""One call of a sync or media method: who calls, with what message, and what they may then use.
 
+Whoever calls is known before the body is read, and once more when it has come: it may have come so
+slowly that the key was revoked, or the user removed, in between.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Final, TypeVar
 
@@ -10,10 +16,11 @@ from syncserver.collections.lease import Lease, Owned
 from syncserver.collections.libanki_errors import Rejected
 from syncserver.collections.slot import Caller
 from syncserver.errors import BadRequest
+from syncserver.media.library import Library
 from syncserver.protocol import messages
 from syncserver.services import Services
 from syncserver.sync.session import SyncSession
-from syncserver.wsgi.authentication import authenticate
+from syncserver.wsgi.authentication import authenticate, check_still_known
 from syncserver.wsgi.framing import Incoming
 from syncserver.wsgi.request_chain import RequestContext
 
@@ -50,11 +57,38 @@ class Call(Struct, frozen=True):
         most = self.services.settings.max_request_bytes if limit is None else limit
         return messages.decode(self.incoming.payload(most), shape)
 
+    def check_still_known(self, device: Device) -> None:
+        """Raise WrongCredentials unless the key is still good, now that the body has come."""
+        check_still_known(self.services.host_keys, self.incoming.framed, device)
+
+    @contextmanager
+    def while_known(self, device: Device) -> Iterator[None]:
+        """Raise WrongCredentials for what goes wrong because the user's files went with the user.
+
+        For a `with` block around a body that is written into the user's folder.
+        """
+        try:
+            yield
+        except Exception:
+            self.check_still_known(device)
+            raise
+
+    def lease(self, device: Device, caller: Caller) -> AbstractContextManager[Lease]:
+        """Own the caller's collection, for a `with` block. Raises SyncConflict, WrongCredentials."""
+        self.check_still_known(device)
+        return self.services.collections.lease(device.user.folder, caller)
+
+    def media(self, device: Device) -> AbstractContextManager[Library]:
+        """Own the caller's media, for a `with` block. Raises ServerBusy, WrongCredentials."""
+        self.check_still_known(device)
+        return self.services.media.owned(device.user.folder)
+
     def resumed(self, device: Device) -> "_Resumed":
         """Continue the caller's sync, for a `with` block.
 
-        Raises SyncConflict when it is over.
+        Raises SyncConflict when it is over, WrongCredentials.
         """
+        self.check_still_known(device)
         collections = self.services.collections
         return _Resumed(collections.resume(device.user.folder, self.caller(device)), self.context)
 

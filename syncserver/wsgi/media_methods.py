@@ -40,6 +40,7 @@ def begin(call: Call) -> object:
         call.message(messages.MediaBeginRequest, SMALL_REQUEST)
     elif not call.incoming.framed.client:  # old clients say their version outside of the payload
         raise BadRequest("The client does not say its version.")
+    call.check_still_known(device)
     last_usn = call.services.media.last_usn(device.user.folder)
     call.services.media_syncs.begin(call.anybody(device))
     return {"usn": last_usn, "sk": call.incoming.framed.host_key}
@@ -49,7 +50,7 @@ def media_changes(call: Call) -> object:
     """List some of the changes that are new to the client."""
     device = call.device()
     request = call.message(messages.MediaChangesRequest, SMALL_REQUEST)
-    with call.services.media.owned(device.user.folder) as library:
+    with call.media(device) as library:
         return changes.media_changes(library.index, request.lastUsn)
 
 
@@ -66,9 +67,10 @@ def upload_changes(call: Call) -> object:
     with (
         _refusals_in_journal(call, device),
         _refused_when_sent(call.incoming.source),
+        call.while_known(device),
         received_zip(library.folder.user.temporary, body) as zip_file,
         staged_upload(library, zip_file, _limits(settings), store) as staged,
-        call.services.media.owned(device.user.folder) as owned,
+        call.media(device) as owned,
     ):
         result = apply_upload(owned, staged, settings.media_quota)
     tally.received["media"] += result.processed
@@ -81,7 +83,7 @@ def download(call: Call) -> ZipStream:
     """Send some of the files that the client asks for."""
     device = call.device()
     request = call.message(messages.DownloadFilesRequest, NAMES_REQUEST)
-    with call.services.media.owned(device.user.folder) as library:
+    with call.media(device) as library:
         archive = download_files(library, request.files)
     count = archive.num_queued() - 1  # the last member is the list of names
     call.context.tally = tally = call.services.media_syncs.heard(call.anybody(device))
@@ -94,7 +96,7 @@ def media_sanity(call: Call) -> object:
     """Compare the number of files."""
     device = call.device()
     request = call.message(messages.MediaSanityRequest, SMALL_REQUEST)
-    with call.services.media.owned(device.user.folder) as library:
+    with call.media(device) as library:
         answer = changes.media_sanity(library.index, request.local)
     if answer == changes.SANE:
         call.services.media_syncs.end(call.anybody(device), Outcome.FINISHED)

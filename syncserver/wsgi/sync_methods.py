@@ -75,6 +75,7 @@ def meta(call: Call) -> Answer:
     device = call.device()
     request = call.message(messages.MetaRequest, SMALL_REQUEST)
     told_to = call.anybody(device)
+    call.check_still_known(device)
     folder = device.user.folder
     try:
         committed = call.services.collections.committed(folder, told_to)
@@ -114,7 +115,7 @@ def start(call: Call) -> Answer:
     request = call.message(messages.StartRequest)
     with (
         refusals_in_journal(call, caller),
-        call.services.collections.lease(device.user.folder, caller) as lease,
+        call.lease(device, caller) as lease,
     ):
         if request.graves is not None:
             bulk_deletion.keep_before_start(lease, request.graves, _policy(call))
@@ -211,8 +212,9 @@ def upload(call: Call) -> Answer:
     with (
         in_journal(call, caller, Kind.UPLOAD) as tally,
         _problems_in_words(settings),
+        call.while_known(device),
         full_upload.received_collection(folder, body) as candidate,
-        call.services.collections.lease(device.user.folder, caller) as lease,
+        call.lease(device, caller) as lease,
     ):
         tally.received["notes"] = candidate.holdings.notes
         full_upload.replace_collection(lease, candidate, settings.backups_keep)
@@ -228,7 +230,7 @@ def download(call: Call) -> Answer:
     with (
         in_journal(call, caller, Kind.DOWNLOAD),
         _damage_said(),
-        call.services.collections.lease(device.user.folder, caller) as lease,
+        call.lease(device, caller) as lease,
     ):
         copy = full_download.copy_for_download(lease)
     if call.incoming.framed.version_11:

@@ -2,6 +2,8 @@
 
 import contextlib
 import http.client
+import os
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +21,7 @@ from tests.support.faults_sync import (
     FIRST_NOTES,
     FirstCollection,
     WatchedClient,
+    log_in,
 )
 from tests.support.raw_client import RawReply, compressed_pieces
 from tests.support.stored_files import change, copy_of
@@ -30,6 +33,9 @@ MEGABYTE = 1_000_000
 LARGE_CHUNK_NOTES = 60
 # Two deaths within this time Granian takes for a loop of crashes, and ends.
 CRASH_LOOP_SECONDS = 6
+# Each is killed at a slightly different moment.
+NEW_COLLECTIONS = 5
+META = {"v": 11, "cv": "test"}
 
 Kill = Callable[[WatchedServer], None]
 
@@ -119,7 +125,7 @@ def test_killed_at_any_moment_of_an_upload_there_is_the_old_collection_or_the_ne
         found = server.notes(account)
         assert found == new if accepted else found in (old, new)
         # It must also open, which a collection with a foreign log beside it would not.
-        assert client.call("meta", {"v": 11, "cv": "test"}).status == 200
+        assert client.call("meta", META).status == 200
         assert server.temporary_files(account) == []
 
 
@@ -129,6 +135,27 @@ def was_answered(uploading: "Future[RawReply]") -> bool:
         return uploading.result().body == b"OK"
     except (OSError, http.client.HTTPException):
         return False
+
+
+def test_killed_while_a_new_collection_is_made_the_person_can_sync(
+    server: WatchedServer, background: ThreadPoolExecutor
+) -> None:
+    for _ in range(NEW_COLLECTIONS):
+        account = server.new_account()
+        client = log_in(server, account)
+        folder, worker = server.data_root / "users" / account.name, server.worker
+        asking = background.submit(client.call, "meta", META)
+        # Within the milliseconds that it takes: a wait that sleeps would come too late.
+        while not any([*folder.glob("tmp/*"), *folder.glob("collection*"), asking.done()]):
+            pass
+        os.kill(worker, signal.SIGKILL)
+        kill_all(server)
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            asking.result()
+        assert server.temporary_files(account) == []
+        answer = client.expect("meta", META)
+        assert (answer["cont"], answer["msg"], answer["empty"]) == (True, "", True)
+        assert client.call("download").status == 200
 
 
 def test_killed_between_two_chunks_nothing_of_the_sync_stays(
@@ -199,7 +226,7 @@ def test_killed_right_after_a_download_its_number_is_there(
 
 def test_a_login_that_was_answered_survives(server: WatchedServer, client: WatchedClient) -> None:
     kill_all(server)
-    assert client.call("meta", {"v": 11, "cv": "test"}).status == 200
+    assert client.call("meta", META).status == 200
 
 
 def test_real_devices_go_on_after_the_server_was_killed_in_the_middle(

@@ -37,12 +37,14 @@ class HandMadeRequest:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self.send("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
-    def sync_head(self, client: RawClient, method: str, *, chunked: bool = True) -> None:
+    def sync_head(
+        self, client: RawClient, method: str, *, chunked: bool = True, mount: str = "sync"
+    ) -> None:
         """Send the head of a sync method; without `chunked` it announces no body at all."""
         headers = {"anki-sync": client.sync_header()}
         if chunked:
             headers["transfer-encoding"] = "chunked"
-        self.head(f"/sync/{method}", headers)
+        self.head(f"/{mount}/{method}", headers)
 
     def piece(self, data: bytes) -> None:
         """Send one piece of a chunked body."""

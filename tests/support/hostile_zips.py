@@ -125,6 +125,10 @@ def _broken_directories(good: bytes) -> Iterator[tuple[str, bytes]]:
     )
     yield "no directory", _patched_end(good, directory_bytes=0)
     yield "members before the beginning", _shifted_members(good)
+    # Of these places the system refuses the second, and Python the third.
+    yield "a member behind the end", _member_at(good, len(good))
+    yield "a member far behind the end", _member_at(good, 2**62)
+    yield "a member at a place that is none", _member_at(good, 2**63)
     yield "the 64-bit form", _zip64(good)
     yield "20000 members", zip_of({str(number): b"" for number in range(20_000)}, [])
     if REFUSES_OVERLAPS:
@@ -243,6 +247,18 @@ def _shifted_members(good: bytes) -> bytes:
     # The directory says that it begins later than it does, so all positions become negative.
     struct.pack_into("<L", data, len(data) - 22 + 16, start + 5)
     return bytes(data)
+
+
+def _member_at(good: bytes, offset: int) -> bytes:
+    """Have the directory say, with the extra field for large zips, that the first member is there."""
+    start = good_offset(good)
+    size = len(good) - 22 - start
+    names_end = start + 46 + struct.unpack_from("<H", good, start + 28)[0]
+    extra = struct.pack("<HHQ", 1, 8, offset)
+    data = bytearray(good[:names_end] + extra + good[names_end:])
+    struct.pack_into("<H", data, start + 30, len(extra))
+    struct.pack_into("<L", data, start + 42, 0xFFFFFFFF)
+    return _patched_end(bytes(data), directory_bytes=size + len(extra))
 
 
 def _zip64(good: bytes) -> bytes:
