@@ -19,6 +19,7 @@ from syncserver.control.installation import (
     open_accounts,
     open_installation,
 )
+from syncserver.control.operator import command_name
 from syncserver.control.output import FAILED, CommandFailed, print_json, say
 from syncserver.control.purge import offsite_copies
 from syncserver.services import prepare_data_root
@@ -59,7 +60,7 @@ def _restore_accounts(installation: Installation, offsite: Offsite) -> str | Non
     if database is None:
         raise CommandFailed("restore the account database with its own tools first")
     data_root = installation.settings.data_root
-    data_root_lock.acquire(data_root)
+    data_root_lock.acquire(data_root, command_name())
     try:
         return _fetch_accounts(offsite, database)
     finally:
