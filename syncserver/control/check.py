@@ -19,6 +19,7 @@ from syncserver.control.installation import (
     ConfigOption,
     Installation,
     JsonOption,
+    is_there,
     open_installation,
 )
 from syncserver.control.output import FAILED, NO_SUCH_USER, CommandFailed, print_json, say
@@ -53,7 +54,7 @@ def check(
 
 def _all_findings(config: Path, user_name: str | None, *, quick: bool) -> tuple[list[Finding], int]:
     """Return what was found, and of how many users the data were looked at."""
-    if config.is_file() and (unusable := configuration.unusable(config)):
+    if is_there(config) and (unusable := configuration.unusable(config)):
         return unusable, 0  # all the rest depends on it
     installation = open_installation(config)
     settings = installation.settings

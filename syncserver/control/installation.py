@@ -38,7 +38,13 @@ ENOUGH_VARIABLES: Final = (f"{ENVIRONMENT_PREFIX}DATA_ROOT", f"{ENVIRONMENT_PREF
 
 ConfigOption = Annotated[
     Path,
-    typer.Option("--config", "-c", envvar="SYNCSERVER_CONFIG", help="The configuration file."),
+    typer.Option(
+        *("--config", "-c"),
+        envvar="SYNCSERVER_CONFIG",
+        help="The configuration file.",
+        # It would be wrong usage; whoever needs the file says it better, and not all commands do.
+        readable=False,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -102,15 +108,24 @@ def open_installation(config: Path) -> Installation:
 
     In the place of the usual one, the environment will do.
     """
-    if config == DEFAULT_CONFIG and not config.exists() and any(map(os.getenv, ENOUGH_VARIABLES)):
+    enough = any(map(os.getenv, ENOUGH_VARIABLES))
+    if config == DEFAULT_CONFIG and enough and not is_there(config):
         config = BUILTIN_CONFIG
-    if not config.is_file():
+    if not is_there(config):
         text = f"there is no {config}: copy example.ini to it, or name another file with --config"
         raise CommandFailed(text, WRONG_CONFIGURATION)
     shared, server = load_file(config)
     # Standard output is for results, so even the events of libraries of ours go to the other one.
     configure_logging("WARNING", shared.options.log_format)
     return Installation(Path(os.path.abspath(config)), shared.options, server.options)
+
+
+def is_there(config: Path) -> bool:
+    """Tell whether a file is there; raises CommandFailed when this user may not look."""
+    try:
+        return config.is_file()
+    except PermissionError as problem:
+        raise CommandFailed(f"{config}: {problem.strerror}", WRONG_CONFIGURATION) from None
 
 
 @contextmanager
