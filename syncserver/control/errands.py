@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from syncserver.collections import data_root_lock
-from syncserver.control.installation import Installation
+from syncserver.control.installation import Installation, enter_data_root
 from syncserver.control.operator import acting_operator, command_name, operator_name
 from syncserver.errands import channel
 from syncserver.errands.errand import Converse, Talk
 from syncserver.errands.errand import Progress as ReportProgress
-from syncserver.services import Services, prepare_data_root
+from syncserver.services import Services
 
 
 def run_errand(installation: Installation, errand: str, title: str, **arguments: Any) -> Any:
@@ -23,7 +23,7 @@ def run_errand(installation: Installation, errand: str, title: str, **arguments:
 
     Raises ErrandFailed, NoAnswer, and DataRootInUse while another command works on the files.
     """
-    prepare_data_root(installation.settings.data_root)
+    enter_data_root(installation.settings.data_root)
     request = channel.Request(errand, arguments, operator_name())
     with acting_operator(), progress_bar(title) as progress:
         if _server_owns(installation.settings.data_root):
@@ -39,7 +39,7 @@ def conversation(installation: Installation, errand: str, **arguments: Any) -> I
     Raises DataRootInUse while another command works on the files.
     """
     data_root = installation.settings.data_root
-    prepare_data_root(data_root)
+    enter_data_root(data_root)
     request = channel.Request(errand, arguments, operator_name())
     if _server_owns(data_root):
         with channel.talking_to_server(data_root, request) as converse:
