@@ -16,9 +16,12 @@ try:
     from syncserver.control import main
 except ModuleNotFoundError as missing:
     python = ENVIRONMENT / "bin" / "python"
-    if Path(sys.prefix) == ENVIRONMENT or not python.exists():
-        sys.exit(f"ctl.py: {missing}; install the packages with: make -C {HOME} install")
-    os.execv(python, [str(python), __file__, *sys.argv[1:]])  # noqa: S606 - our own program
+    try:
+        if Path(sys.prefix) == ENVIRONMENT or not python.exists():
+            sys.exit(f"ctl.py: {missing}; install the packages with: make -C {HOME} install")
+        os.execv(python, [str(python), __file__, *sys.argv[1:]])  # noqa: S606 - our own program
+    except PermissionError:
+        sys.exit(f"ctl.py: this user may not run {python}; call ctl.py as the server's user")
 
 if __name__ == "__main__":
     main()

@@ -101,9 +101,10 @@ def _text(value: object) -> str:
 def _wait_for_killed_owner(data_root: Path, deadline: float) -> None:
     """Return when nobody owns the data root; a worker ends soon after its supervisor was killed."""
     alive_until = min(deadline, time.monotonic() + DYING_SECONDS)
-    while (pid := data_root_lock.owner(data_root)) is not None:
-        if time.monotonic() > (alive_until if not pid or _is_alive(pid) else deadline):
-            raise data_root_lock.DataRootInUse(data_root, pid)
+    while (owner := data_root_lock.owner(data_root)) is not None:
+        alive = not owner.pid or _is_alive(owner.pid)
+        if time.monotonic() > (alive_until if alive else deadline):
+            raise data_root_lock.DataRootInUse(data_root, owner)
         time.sleep(POLL_SECONDS)
 
 

@@ -19,6 +19,7 @@ from syncserver.control.installation import (
     ConfigOption,
     Installation,
     JsonOption,
+    is_there,
     open_installation,
 )
 from syncserver.control.output import FAILED, NO_SUCH_USER, CommandFailed, print_json, say
@@ -53,7 +54,7 @@ def check(
 
 def _all_findings(config: Path, user_name: str | None, *, quick: bool) -> tuple[list[Finding], int]:
     """Return what was found, and of how many users the data were looked at."""
-    if config.is_file() and (unusable := configuration.unusable(config)):
+    if is_there(config) and (unusable := configuration.unusable(config)):
         return unusable, 0  # all the rest depends on it
     installation = open_installation(config)
     settings = installation.settings
@@ -84,12 +85,15 @@ def _of_users(installation: Installation, users: list[User], *, quick: bool) -> 
     data_root = installation.settings.data_root
     if not users:
         return []
-    if data_root_lock.owner(data_root) is None and data_root.stat().st_uid != os.geteuid():
+    if data_root_lock.server(data_root) is None and data_root.stat().st_uid != os.geteuid():
         problem = "not looked at: files would come to belong to the wrong user"
         return [Finding("error", "collections and media", problem, files.AS_THE_SERVER)]
     folders = [user.folder for user in users]
     try:
         found = run_errand(installation, "check", "checking", folders=folders, quick=quick)
+    except data_root_lock.DataRootInUse as problem:
+        remedy = "wait for that command, then check again"
+        return [Finding("warning", "collections and media", f"not looked at: {problem}", remedy)]
     except (NoAnswer, ErrandFailed) as problem:
         remedy = "look into the server's log; restart it if it does not answer"
         return [Finding("error", "collections and media", f"not looked at: {problem}", remedy)]

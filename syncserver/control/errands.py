@@ -3,31 +3,30 @@
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from syncserver.collections import data_root_lock
-from syncserver.control.installation import Installation
-from syncserver.control.operator import acting_operator, operator_name
+from syncserver.control.installation import Installation, enter_data_root
+from syncserver.control.operator import acting_operator, command_name, operator_name
 from syncserver.errands import channel
 from syncserver.errands.errand import Converse, Talk
 from syncserver.errands.errand import Progress as ReportProgress
-from syncserver.services import Services, prepare_data_root
+from syncserver.services import Services
 
 
 def run_errand(installation: Installation, errand: str, title: str, **arguments: Any) -> Any:
     """Run an errand and return its result, with a progress bar on a terminal.
 
-    Raises ErrandFailed, NoAnswer.
+    Raises ErrandFailed, NoAnswer, and DataRootInUse while another command works on the files.
     """
-    prepare_data_root(installation.settings.data_root)
+    enter_data_root(installation.settings.data_root)
     request = channel.Request(errand, arguments, operator_name())
     with acting_operator(), progress_bar(title) as progress:
-        try:
-            data_root_lock.acquire(installation.settings.data_root)
-        except data_root_lock.DataRootInUse:
+        if _server_owns(installation.settings.data_root):
             return channel.ask_server(installation.settings.data_root, request, progress)
         return _run_here(installation, request, progress)
 
@@ -37,13 +36,12 @@ def conversation(installation: Installation, errand: str, **arguments: Any) -> I
     """Begin an errand in several steps, at the running server or here when there is none.
 
     Leaving the block ends it. Each step raises what the errand does, or ErrandFailed, NoAnswer.
+    Raises DataRootInUse while another command works on the files.
     """
     data_root = installation.settings.data_root
-    prepare_data_root(data_root)
+    enter_data_root(data_root)
     request = channel.Request(errand, arguments, operator_name())
-    try:
-        data_root_lock.acquire(data_root)
-    except data_root_lock.DataRootInUse:
+    if _server_owns(data_root):
         with channel.talking_to_server(data_root, request) as converse:
             yield converse
         return
@@ -53,6 +51,17 @@ def conversation(installation: Installation, errand: str, **arguments: Any) -> I
         closing(channel.begin_talk(services, request)) as talk,
     ):
         yield lambda said: _step(talk, said)
+
+
+def _server_owns(data_root: Path) -> bool:
+    """Own the data root from now on, unless a server does; tell which."""
+    try:
+        data_root_lock.acquire(data_root, command_name())
+    except data_root_lock.DataRootInUse as problem:
+        if problem.owner.command:
+            raise
+        return True
+    return False
 
 
 def _step(talk: Talk, said: Any) -> Any:

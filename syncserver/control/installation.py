@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,9 +17,10 @@ from syncserver.accounts.old_hashes import OldHash
 from syncserver.accounts.passwords import Passwords
 from syncserver.accounts.sync_journal import SyncJournal
 from syncserver.accounts.users import User, Users
+from syncserver.collections import data_root_lock
 from syncserver.collections.folders import UserFolder
 from syncserver.control.addresses import client_url
-from syncserver.control.operator import acting_operator
+from syncserver.control.operator import acting_operator, user_name
 from syncserver.control.output import NO_SUCH_USER, WRONG_CONFIGURATION, CommandFailed
 from syncserver.events import configure_logging
 from syncserver.server import pid_file_of
@@ -39,7 +40,13 @@ ENOUGH_VARIABLES: Final = (f"{ENVIRONMENT_PREFIX}DATA_ROOT", f"{ENVIRONMENT_PREF
 
 ConfigOption = Annotated[
     Path,
-    typer.Option("--config", "-c", envvar=CONFIG_VARIABLE, help="The configuration file."),
+    typer.Option(
+        *("--config", "-c"),
+        envvar=CONFIG_VARIABLE,
+        help="The configuration file.",
+        # It would be wrong usage; whoever needs the file says it better, and not all commands do.
+        readable=False,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -103,9 +110,10 @@ def open_installation(config: Path) -> Installation:
 
     In the place of the usual one, the environment will do.
     """
-    if config == DEFAULT_CONFIG and not config.exists() and any(map(os.getenv, ENOUGH_VARIABLES)):
+    enough = any(map(os.getenv, ENOUGH_VARIABLES))
+    if config == DEFAULT_CONFIG and enough and not is_there(config):
         config = BUILTIN_CONFIG
-    if not config.is_file():
+    if not is_there(config):
         text = f"there is no {config}: copy example.ini to it, or name another file with --config"
         raise CommandFailed(text, WRONG_CONFIGURATION)
     shared, server = load_file(config)
@@ -114,11 +122,51 @@ def open_installation(config: Path) -> Installation:
     return Installation(Path(os.path.abspath(config)), shared.options, server.options)
 
 
+def is_there(config: Path) -> bool:
+    """Tell whether a file is there; raises CommandFailed when this user may not look."""
+    try:
+        return config.is_file()
+    except PermissionError as problem:
+        raise CommandFailed(f"{config}: {problem.strerror}", WRONG_CONFIGURATION) from None
+
+
+def enter_data_root(data_root: Path) -> None:
+    """Make the data root, if need be, for a command that works on files there if no server runs.
+
+    Raises SettingsError if it is unusable, and CommandFailed when root would leave files in it that
+    the server's user cannot read.
+    """
+    if os.geteuid() == 0 and data_root_lock.server(data_root) is None:
+        user = _servers_user(data_root)
+        if user is not None and user.st_uid:
+            name = user_name(user.st_uid) or str(user.st_uid)
+            text = f"{data_root} belongs to the user {name}: while no server runs, call {_as(user)}"
+            raise CommandFailed(text, WRONG_CONFIGURATION)
+    prepare_data_root(data_root)
+
+
+def _servers_user(data_root: Path) -> os.stat_result | None:
+    """Return what belongs to the server's user, None if there is nothing yet.
+
+    A container's root may serve from somebody else's volume, but has made the lock file there.
+    """
+    for path in (data_root / data_root_lock.LOCK_FILE, data_root):
+        with suppress(OSError):
+            return path.stat()
+    return None
+
+
+def _as(user: os.stat_result) -> str:
+    if name := user_name(user.st_uid):
+        return f"runuser -u {name} -- ctl.py …"
+    return f"setpriv --reuid {user.st_uid} --regid {user.st_gid} --clear-groups ctl.py …"
+
+
 @contextmanager
 def open_accounts(installation: Installation) -> Iterator[Accounts]:
     """Open the account database, migrated to the newest schema."""
     settings = installation.settings
-    prepare_data_root(settings.data_root)
+    enter_data_root(settings.data_root)
     engine = open_database(settings.accounts_url)
     former = audit.use(settings.audit_path)
     try:

@@ -76,7 +76,7 @@ def who(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> N
 
 def is_running(installation: Installation) -> bool:
     """Tell whether a server owns the data root."""
-    return data_root_lock.owner(installation.settings.data_root) is not None
+    return data_root_lock.server(installation.settings.data_root) is not None
 
 
 def flush_journal(installation: Installation) -> None:

@@ -8,7 +8,8 @@ else goes to standard error, one line at a time. The exit codes, which scripts m
      2  wrong usage: an unknown option, a missing argument, no terminal to ask on
      3  `status`: the server is not running (as in init scripts)
     67  there is no such user, key or token (EX_NOUSER)
-    78  the configuration file is missing or wrong (EX_CONFIG)
+    78  the configuration file is missing or wrong, or it or the data root is not for this user
+        (EX_CONFIG)
 """
 
 import io

@@ -49,13 +49,13 @@ def start(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Start the server and return when it answers."""
     installation = open_installation(config)
     prepare_data_root(installation.settings.data_root)
-    pid = _running_pid(installation)
-    if pid is None:
+    owner = _owner(installation)
+    if owner is None:
         _start(installation)
-    elif pid == _written_pid(installation):
-        say(f"already running as process {pid}")
+    elif not owner.command and owner.pid == _written_pid(installation):
+        say(f"already running as process {owner.pid}")
     else:
-        raise data_root_lock.DataRootInUse(installation.settings.data_root, pid)
+        raise data_root_lock.DataRootInUse(installation.settings.data_root, owner)
 
 
 def stop(config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -71,6 +71,8 @@ def restart(config: ConfigOption = DEFAULT_CONFIG) -> None:
     installation = open_installation(config)
     prepare_data_root(installation.settings.data_root)
     _stop(installation)
+    if owner := _owner(installation):
+        raise data_root_lock.DataRootInUse(installation.settings.data_root, owner)
     _start(installation)
 
 
@@ -80,17 +82,18 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     The exit code is 0 when it is, 3 when it is not running, 1 when it does not answer.
     """
     installation = open_installation(config)
-    pid = _running_pid(installation)
-    answering = pid is not None and _answers(installation)
+    owner = _owner(installation)
+    running = owner is not None and not owner.command
+    answering = running and _answers(installation)
     if as_json:
-        print_json(_document(installation, pid, answering=answering))
-    elif pid is None:
-        say("not running")
+        print_json(_document(installation, owner, answering=answering))
+    elif owner is None or owner.command:
+        say(_not_running(owner))
     else:
         problem = "" if answering else ", but it does not answer"
-        say(f"running as process {pid} at {installation.url}{problem}")
+        say(f"running as process {owner.pid} at {installation.url}{problem}")
     if not answering:
-        raise typer.Exit(NOT_RUNNING if pid is None else FAILED)
+        raise typer.Exit(FAILED if running else NOT_RUNNING)
 
 
 def debug(config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -100,7 +103,7 @@ def debug(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """
     installation = open_installation(config)
     settings = installation.settings
-    _running_pid(installation)
+    _owner(installation)
     configure_logging(settings.log_level, settings.log_format)
     # Other servers than ours know nothing of SIGTERM; for them it is Ctrl+C.
     signal.signal(signal.SIGTERM, _exit)
@@ -183,14 +186,15 @@ def _answers(installation: Installation) -> bool:
 
 
 def _stop(installation: Installation) -> None:
-    pid = _running_pid(installation)
-    if pid is None:
-        say("not running")
+    owner = _owner(installation)
+    if owner is None or owner.command:
+        say(_not_running(owner))
         return
+    pid = owner.pid
     _terminate(pid)
     seconds = installation.server.stop_timeout + CLOSING_TIMEOUT
     deadline = time.monotonic() + seconds
-    while data_root_lock.owner(installation.settings.data_root) is not None:
+    while data_root_lock.server(installation.settings.data_root) is not None:
         if time.monotonic() > deadline:
             raise CommandFailed(f"process {pid} has not ended within {seconds:.0f} seconds")
         time.sleep(POLL_INTERVAL)
@@ -208,13 +212,18 @@ def _terminate(pid: int) -> None:
         raise CommandFailed(f"process {pid} belongs to another user") from None
 
 
-def _running_pid(installation: Installation) -> int | None:
-    """Return the process that owns the data root; remove a pid file that nobody stands behind."""
-    pid = data_root_lock.owner(installation.settings.data_root)
-    if pid is None and installation.pid_file.exists():
+def _owner(installation: Installation) -> data_root_lock.Owner | None:
+    """Return who owns the data root; remove a pid file that no server stands behind."""
+    owner = data_root_lock.owner(installation.settings.data_root)
+    if (owner is None or owner.command) and installation.pid_file.exists():
         installation.pid_file.unlink(missing_ok=True)
         note(f"removed {installation.pid_file}: its process is gone")
-    return pid
+    return owner
+
+
+def _not_running(command: data_root_lock.Owner | None) -> str:
+    at_work = f" ({command.command}, process {command.pid}, is at work)" if command else ""
+    return f"not running{at_work}"
 
 
 def _written_pid(installation: Installation) -> int | None:
@@ -224,11 +233,16 @@ def _written_pid(installation: Installation) -> int | None:
         return None
 
 
-def _document(installation: Installation, pid: int | None, *, answering: bool) -> dict[str, Any]:
+def _document(
+    installation: Installation, owner: data_root_lock.Owner | None, *, answering: bool
+) -> dict[str, Any]:
+    at_work = owner if owner and owner.command else None
+    server = None if at_work else owner
     return {
-        "running": pid is not None,
+        "running": server is not None,
         "answering": answering,
-        "pid": pid,
+        "pid": server and server.pid,
+        "at_work": at_work and at_work._asdict(),
         "url": installation.url,
         "data_root": installation.settings.data_root,
         "config": installation.config,

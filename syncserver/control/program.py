@@ -14,6 +14,7 @@ from syncserver.accounts.old_hashes import UnknownHash
 from syncserver.accounts.passwords import BadPassword
 from syncserver.accounts.users import BadUserName, UnknownUser, UserExists
 from syncserver.collections.data_root_lock import DataRootInUse
+from syncserver.control.operator import called_command
 from syncserver.control.output import (
     FAILED,
     NO_SUCH_USER,
@@ -127,7 +128,7 @@ def build_program(names: Iterable[str] = COMMANDS) -> typer.Typer:
 
 def _asked_for(arguments: Sequence[str]) -> Iterable[str]:
     """Return the command that is called, all of them if it is none that we know."""
-    called = next((one for one in arguments if not one.startswith("-")), "")
+    called = called_command(arguments)
     return [called] if called in COMMANDS else COMMANDS
 
 

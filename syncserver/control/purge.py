@@ -9,6 +9,7 @@ from syncserver.backups.store_failures import StoreFailed
 from syncserver.collections import data_root_lock
 from syncserver.collections.folders import UserFolder
 from syncserver.control.installation import Installation
+from syncserver.control.operator import command_name
 from syncserver.control.output import CommandFailed
 
 # The server looks for what is to be removed every few seconds.
@@ -54,7 +55,7 @@ def _remove_files(installation: Installation, users: Users, folder: str) -> bool
     """Remove the files here, unless a server owns them; tell which."""
     data_root = installation.settings.data_root
     try:
-        data_root_lock.acquire(data_root)
+        data_root_lock.acquire(data_root, command_name())
     except data_root_lock.DataRootInUse:
         return False
     try:

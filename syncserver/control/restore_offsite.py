@@ -16,12 +16,13 @@ from syncserver.control.installation import (
     ConfigOption,
     Installation,
     JsonOption,
+    enter_data_root,
     open_accounts,
     open_installation,
 )
+from syncserver.control.operator import command_name
 from syncserver.control.output import FAILED, CommandFailed, print_json, say
 from syncserver.control.purge import offsite_copies
-from syncserver.services import prepare_data_root
 
 # What SQLite keeps beside a database that was not closed.
 SIDE_FILES: Final = ("-wal", "-shm")
@@ -34,7 +35,7 @@ def restore_offsite(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption =
     none. Repeat it if it was cut off. The exit code is 1 if somebody's could not be restored.
     """
     installation = open_installation(config)
-    prepare_data_root(installation.settings.data_root)
+    enter_data_root(installation.settings.data_root)
     copy = _restore_accounts(installation, offsite_copies(installation))
     with open_accounts(installation) as accounts:
         names = {user.folder: user.name for user in accounts.users.all_users()}
@@ -59,7 +60,7 @@ def _restore_accounts(installation: Installation, offsite: Offsite) -> str | Non
     if database is None:
         raise CommandFailed("restore the account database with its own tools first")
     data_root = installation.settings.data_root
-    data_root_lock.acquire(data_root)
+    data_root_lock.acquire(data_root, command_name())
     try:
         return _fetch_accounts(offsite, database)
     finally:

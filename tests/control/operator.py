@@ -134,7 +134,7 @@ class Operator:
         return RawClient(self.url).login(account)
 
     def server_pid(self) -> int:
-        pid = data_root_lock.owner(self.data_root)
+        pid = data_root_lock.server(self.data_root)
         assert pid, "no server is running"
         return pid
 
@@ -152,8 +152,8 @@ class Operator:
     def clean_up(self) -> None:
         """End every process of this installation, whatever state it is in."""
         pids = {process.pid for process in self._foreground}
-        if owner := data_root_lock.owner(self.data_root):
-            pids.add(owner)
+        if server := data_root_lock.server(self.data_root):
+            pids.add(server)
         for pid in pids:
             kill_group(pid)
         for process in self._foreground:

@@ -38,6 +38,17 @@ def test_it_goes_on_with_the_environment_beside_it(source_folder: Path) -> None:
     assert called.stdout == f"environment called with: {source_folder}/ctl.py lsuser --json\n"
 
 
+def test_an_environment_that_this_user_may_not_run_is_named(source_folder: Path) -> None:
+    python = source_folder / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\n")
+    python.chmod(0o600)
+    refused = call_with_bare_python(source_folder, "lsuser")
+    assert refused.returncode == 1
+    text = f"ctl.py: this user may not run {python}; call ctl.py as the server's user\n"
+    assert refused.stderr == text
+
+
 def test_without_an_environment_it_says_how_to_make_one(source_folder: Path) -> None:
     refused = call_with_bare_python(source_folder, "lsuser")
     assert refused.returncode == 1

@@ -113,9 +113,9 @@ def test_the_control_script_reaches_the_server_in_apache(
     config: Path, apache: ReverseProxy, python: str, laptop: Device, account: Account
 ) -> None:
     laptop.upload()
-    owner = data_root_lock.owner(config.parent / "data")
-    assert owner is not None
-    assert b"wsgi:syncserver" in Path(f"/proc/{owner}/cmdline").read_bytes()
+    server = data_root_lock.server(config.parent / "data")
+    assert server is not None
+    assert b"wsgi:syncserver" in Path(f"/proc/{server}/cmdline").read_bytes()
     arguments = ("media", "check", account.name, "--config", str(config))
     subprocess.run([python, str(REPOSITORY / "ctl.py"), *arguments], check=True, timeout=60)
 

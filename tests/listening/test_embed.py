@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from syncserver.collections.data_root_lock import DataRootInUse, owner
+from syncserver.collections.data_root_lock import DataRootInUse, owner, server
 from syncserver.embed import Address, NotStarted, start_server
 from syncserver.settings import SettingsError
 from tests.control.operator import clean_environment, wait_until
@@ -67,7 +67,7 @@ def end_group(process: Process) -> None:
 
 def test_it_is_a_process_of_its_own_at_its_real_address(start: Start, data_root: Path) -> None:
     process, address = start()
-    assert process.pid == owner(data_root)
+    assert process.pid == server(data_root)
     assert address.port != 0
     assert address.url == f"http://127.0.0.1:{address.port}/"
     host, port, _ = address
@@ -150,7 +150,7 @@ def test_it_ends_when_the_program_around_it_is_killed(data_root: Path) -> None:
     ) as around:
         assert around.stdout is not None
         pid = int(around.stdout.readline())
-        assert owner(data_root) == pid
+        assert server(data_root) == pid
         around.kill()
     wait_until(lambda: owner(data_root) is None)
     wait_until(lambda: not psutil.pid_exists(pid))

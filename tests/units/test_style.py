@@ -34,7 +34,7 @@ THE_WRITER = "collections/atomic_files.py"
 ALLOWED_WRITES = {
     "audit.py:_open": "the audit trail, which only grows",
     "accounts/database.py:_create_private_file": "an empty file, which SQLite then fills",
-    "collections/data_root_lock.py:acquire": "a lock file; its content is a hint for people",
+    "collections/data_root_lock.py:acquire": "a lock file, which says who has it for as long as that lives",
     "collections/folders.py:remove": "the file is about to be deleted",
     "collections/restore_points.py:_move_write_ahead_log": "a log moves with its damaged file",
     "control/process.py:run_in_background": "the log of the server, which only grows",

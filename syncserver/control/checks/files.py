@@ -61,7 +61,7 @@ def ownership(data_root: Path, *, deep: bool) -> Iterator[Finding]:
 
 def running_server(data_root: Path) -> Iterator[Finding]:
     """Yield what keeps `ctl.py` from a server that runs."""
-    if data_root_lock.owner(data_root) is not None and not (data_root / SOCKET_NAME).is_socket():
+    if data_root_lock.server(data_root) is not None and not (data_root / SOCKET_NAME).is_socket():
         problem = "the server runs, but its control socket is missing"
         yield Finding("error", SOCKET_NAME, problem, "restart the server: ctl.py restart")
 
@@ -92,7 +92,7 @@ def _may_use(folder: Path) -> bool:
 
 def _servers_user(data_root: Path) -> int:
     """Return the number of the user who runs the server, or who owns the data root."""
-    pid = data_root_lock.owner(data_root)
+    pid = data_root_lock.server(data_root)
     if pid and pid != os.getpid():
         with suppress(OSError):  # it has ended just now, or is in another container
             return os.stat(f"/proc/{pid}").st_uid

@@ -9,6 +9,7 @@ from typing import Final
 from syncserver.collections import data_root_lock
 from syncserver.control.addresses import answers_health
 from syncserver.control.installation import Installation
+from syncserver.settings import SettingsError
 
 ENOUGH_BYTES: Final = 1_000_000_000
 UNKNOWN: Final = "unknown: this user may not look"
@@ -20,7 +21,7 @@ def quick_checks(installation: Installation, *, accounts_readable: bool) -> dict
     root = installation.settings.data_root
 
     def is_running() -> bool:
-        return data_root_lock.owner(root) is not None
+        return data_root_lock.server(root) is not None
 
     def answers() -> bool:
         return is_running() and answers_health(installation.settings, installation.server)
@@ -41,7 +42,7 @@ def quick_checks(installation: Installation, *, accounts_readable: bool) -> dict
 def _answer(ask: Callable[[], bool]) -> bool | str:
     try:
         return ask()
-    except PermissionError:
+    except (PermissionError, SettingsError):
         return UNKNOWN
 
 
