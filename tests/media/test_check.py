@@ -124,9 +124,11 @@ def test_fix_brings_everything_in_step_and_keeps_all_bytes(
     ]
     assert client.sanity(4) == "OK"
     trash = server.trash(account)
-    assert trash["1.png"] == [b"rotten 1 "]
-    assert trash["2.png"] == [b"short"]
-    assert trash["empty stray.png"] == [b""]
+    assert trash == {
+        "1.png": [b"rotten 1 "],
+        "2.png": [b"short"],
+        "empty stray.png": [b""],
+    }, "the stray that was taken in was neither deleted nor replaced"
     assert os.readlink(media(server, account) / "link.png") == "/etc/passwd"
 
 
