@@ -120,12 +120,15 @@ def test_a_failed_errand_says_why(services: Services) -> None:
         ask_server(services.settings.data_root, request, no_progress)
 
 
-def test_media_that_are_in_use_are_said_to_be_in_use(services: Services) -> None:
-    with (
-        services.media.owned("anna"),
-        pytest.raises(ErrandFailed, match="Other requests for your media"),
-    ):
-        ask_server(services.settings.data_root, check("anna"), no_progress)
+def test_media_that_are_in_use_are_said_to_be_in_use_and_keep_nobody_unchecked(
+    services: Services,
+) -> None:
+    request = Request("media-check", {"folders": ["anna", "berta"], "fix": False})
+    with services.media.owned("anna"):
+        found = ask_server(services.settings.data_root, request, no_progress)
+    assert not found["anna"]["clean"]
+    assert "Other requests for your media" in found["anna"]["problem"]
+    assert found["berta"]["clean"]
     assert ask_server(services.settings.data_root, check("anna"), no_progress)["anna"]["clean"]
 
 
