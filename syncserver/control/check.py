@@ -22,7 +22,7 @@ from syncserver.control.installation import (
     open_installation,
 )
 from syncserver.control.output import FAILED, NO_SUCH_USER, CommandFailed, print_json, say
-from syncserver.errands.channel import NoAnswer
+from syncserver.errands.channel import NoAnswer, ServerHangs
 from syncserver.errands.errand import ErrandFailed
 
 
@@ -90,6 +90,8 @@ def _of_users(installation: Installation, users: list[User], *, quick: bool) -> 
     folders = [user.folder for user in users]
     try:
         found = run_errand(installation, "check", "checking", folders=folders, quick=quick)
+    except ServerHangs as problem:
+        return [files.hanging_server(problem)]
     except (NoAnswer, ErrandFailed) as problem:
         remedy = "look into the server's log; restart it if it does not answer"
         return [Finding("error", "collections and media", f"not looked at: {problem}", remedy)]
