@@ -23,7 +23,7 @@ from syncserver.control.installation import (
     open_installation,
 )
 from syncserver.control.output import FAILED, NO_SUCH_USER, CommandFailed, print_json, say
-from syncserver.errands.channel import NoAnswer
+from syncserver.errands.channel import NoAnswer, ServerHangs
 from syncserver.errands.errand import ErrandFailed
 
 
@@ -94,6 +94,8 @@ def _of_users(installation: Installation, users: list[User], *, quick: bool) -> 
     except data_root_lock.DataRootInUse as problem:
         remedy = "wait for that command, then check again"
         return [Finding("warning", "collections and media", f"not looked at: {problem}", remedy)]
+    except ServerHangs as problem:
+        return [files.hanging_server(problem)]
     except (NoAnswer, ErrandFailed) as problem:
         remedy = "look into the server's log; restart it if it does not answer"
         return [Finding("error", "collections and media", f"not looked at: {problem}", remedy)]

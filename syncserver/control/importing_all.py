@@ -19,7 +19,7 @@ from syncserver.control.old_passwords import Secret, secrets_in
 from syncserver.control.output import WRONG_USAGE, CommandFailed
 from syncserver.control.purge import finish_purge
 from syncserver.errands.channel import NoAnswer
-from syncserver.errands.errand import ErrandFailed
+from syncserver.errands.errand import ErrandFailed, in_words
 from syncserver.errors import SyncServerError
 from syncserver.moving.old_servers import NotMovable, OldUser, installation_in
 from syncserver.moving.staging import MediaReport
@@ -87,7 +87,7 @@ def _import_one(
         if user is None:
             done["password"] = _add(accounts, name, secret)
     except PROBLEMS_OF_ONE as problem:
-        done["error"] = _words(problem)
+        done["error"] = in_words(problem)
     return done
 
 
@@ -113,11 +113,3 @@ def _confirm(
         raise CommandFailed(text, WRONG_USAGE)
     if not typer.confirm(f"Replace the collections of {who}? They will be kept in the backups."):
         raise CommandFailed("nothing was imported")
-
-
-def _words(problem: Exception) -> str:
-    if isinstance(problem, SyncServerError):
-        return problem.cause or problem.public_text
-    if isinstance(problem, OSError):
-        return f"{problem.filename}: {problem.strerror}"
-    return str(problem)

@@ -1,6 +1,5 @@
 """The commands about syncs: log (what happened) and who (what is happening)."""
 
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
@@ -18,7 +17,7 @@ from syncserver.control.installation import (
 )
 from syncserver.control.journal_words import in_words, objects_in_words
 from syncserver.control.output import NOT_RUNNING, note, print_json, print_table
-from syncserver.errands.channel import NoAnswer
+from syncserver.errands.channel import NoAnswer, ServerHangs
 from syncserver.errands.errand import ErrandFailed
 
 SHOWN: Final = 20
@@ -82,8 +81,12 @@ def is_running(installation: Installation) -> bool:
 def flush_journal(installation: Installation) -> None:
     """Have the running server write what its journal has not written yet."""
     if is_running(installation):
-        with suppress(NoAnswer, ErrandFailed):  # it is just starting or ending
+        try:
             run_errand(installation, "journal-flush", "asking the server")
+        except ServerHangs as problem:
+            note(f"the newest syncs may be missing: {problem}")
+        except (NoAnswer, ErrandFailed):
+            pass  # it is just starting or ending
 
 
 def _row(one: dict[str, Any]) -> tuple[str, str, str, str, str, str, str]:

@@ -45,7 +45,8 @@ def check(
 ) -> None:
     """Compare the media files of a user, or of all, with the index.
 
-    Without --fix the exit code is 1 if anything was found.
+    The exit code is 1 if the media of a user could not be checked and, without --fix, if anything was
+    found.
     """
     if (user_name is None) is not everybody:
         raise CommandFailed("name one user, or say --all", WRONG_USAGE)
@@ -57,7 +58,7 @@ def check(
         print_json(findings)
     else:
         _print_findings(findings, fixed=fix)
-    if not fix and not all(result["clean"] for result in findings.values()):
+    if any(found["problem"] or not (fix or found["clean"]) for found in findings.values()):
         raise typer.Exit(FAILED)
 
 
@@ -103,6 +104,9 @@ def _folders(installation: Installation, user_name: str | None) -> dict[str, str
 
 def _print_findings(findings: dict[str, dict[str, Any]], *, fixed: bool) -> None:
     for name, found in findings.items():
+        if found["problem"]:
+            say(f"{name}: not checked: {found['problem']}")
+            continue
         for kind, words in PROBLEMS.items():
             for file in found[kind]:
                 say(f"{name}: {file}: {words}")

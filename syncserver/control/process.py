@@ -38,6 +38,8 @@ from syncserver.services import prepare_data_root, services_for
 
 # A small computer needs half of it to import everything.
 START_TIMEOUT: Final = 60.0
+# For a server that runs already; somebody else may have started it just now.
+ANSWER_TIMEOUT: Final = 20.0
 # What the server may need to end after the requests in progress have: it gives itself some seconds
 # to close the collections, and a small computer takes some for the rest.
 CLOSING_TIMEOUT: Final = 25.0
@@ -53,6 +55,7 @@ def start(config: ConfigOption = DEFAULT_CONFIG) -> None:
     if owner is None:
         _start(installation)
     elif not owner.command and owner.pid == _written_pid(installation):
+        _wait_for_answer(installation, owner.pid)
         say(f"already running as process {owner.pid}")
     else:
         raise data_root_lock.DataRootInUse(installation.settings.data_root, owner)
@@ -181,6 +184,16 @@ def _wait_until_healthy(
         raise CommandFailed(text, exit_code)
 
 
+def _wait_for_answer(installation: Installation, pid: int) -> None:
+    deadline = time.monotonic() + ANSWER_TIMEOUT
+    while not _answers(installation):
+        if time.monotonic() > deadline:
+            seconds = f"{ANSWER_TIMEOUT:.0f} seconds"
+            text = f"it runs as process {pid}, but has not answered for {seconds}: ctl.py restart"
+            raise CommandFailed(text)
+        time.sleep(POLL_INTERVAL)
+
+
 def _answers(installation: Installation) -> bool:
     return answers_health(installation.settings, installation.server)
 
@@ -196,7 +209,11 @@ def _stop(installation: Installation) -> None:
     deadline = time.monotonic() + seconds
     while data_root_lock.server(installation.settings.data_root) is not None:
         if time.monotonic() > deadline:
-            raise CommandFailed(f"process {pid} has not ended within {seconds:.0f} seconds")
+            # Its worker is in its group, and may hang too.
+            raise CommandFailed(
+                f"process {pid} has not ended within {seconds:.0f} seconds; end it by:"
+                f" kill -9 -{pid} (nothing is lost that was answered)"
+            )
         time.sleep(POLL_INTERVAL)
     say(f"stopped process {pid}")
 

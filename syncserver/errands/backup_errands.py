@@ -15,7 +15,7 @@ from syncserver.backups.store_failures import StoreFailed
 from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.collections.restore_points import RestorePoint
 from syncserver.collections.retention import MANUAL
-from syncserver.errands.errand import ErrandFailed, Progress
+from syncserver.errands.errand import ErrandFailed, Progress, in_words
 from syncserver.errors import ServerBusy, SyncServerError
 from syncserver.services import Services
 from syncserver.sync.collection_file import holdings
@@ -141,17 +141,9 @@ def _for_each(
         try:
             results[folder] = work(folder, bar.step)
         except (SnapshotDamaged, NotRestorable, SyncServerError, OSError) as problem:
-            results[folder] = {"snapshot": None, "problem": _words(problem)}
+            results[folder] = {"snapshot": None, "problem": in_words(problem)}
         bar.end(folder)
     return results
-
-
-def _words(problem: Exception) -> str:
-    if isinstance(problem, SyncServerError):
-        return problem.cause or problem.public_text
-    if isinstance(problem, OSError):
-        return f"{problem.filename}: {problem.strerror}"
-    return str(problem)
 
 
 def _copies(service: RestorePoints, folder: str) -> list[Result]:

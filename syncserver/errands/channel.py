@@ -3,17 +3,20 @@
 The request is one JSON message; the answer is any number of progress messages and then a result or
 an error. Progress is dropped when nobody reads it. In between, an errand in several steps (a talk) tells
 something and waits for what the control script says to it; a connection that ends is taken for a
-script that was ended. The socket lies in the data root, whose folder only the server's own user may
-enter.
+script that was ended. However long an errand takes, a thread of its own gives signs of life: a server
+that gives none hangs, and the script gives up. The socket lies in the data root, whose folder only the
+server's own user may enter.
 """
 
 import os
 import select
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,12 +38,19 @@ REQUEST_SECONDS: Final = 10.0
 # the server ends.
 MOST_SILENCE_SECONDS: Final = 3600.0
 LOOK_SECONDS: Final = 0.25
+# How often the server gives a sign of life, and after how long without one it is taken to hang.
+SIGN_SECONDS: Final = 5.0
+PATIENCE_SECONDS: Final = 20
 
 log = structlog.get_logger()
 
 
 class NoAnswer(Exception):
     """A server owns the data root but does not answer; the message is for the operator."""
+
+
+class ServerHangs(NoAnswer):
+    """The server's socket takes connections, but nothing has come from it for too long."""
 
 
 class Request(msgspec.Struct):
@@ -52,8 +62,9 @@ class Request(msgspec.Struct):
 
 
 class Message(msgspec.Struct, omit_defaults=True):
-    """Part of an answer: steps done of so many, what a talk tells, the result, or why none."""
+    """Part of an answer: a sign of life, steps done, what a talk tells, the result, or why none."""
 
+    alive: bool = False
     done: int | None = None
     total: int | None = None
     told: Any = None
@@ -101,36 +112,37 @@ class ErrandListener:
     def _serve(self, connection: Connection) -> None:
         with connection, suppress(EOFError, BrokenPipeError, ConnectionError):
             if connection.poll(REQUEST_SECONDS):
-                connection.send_bytes(self._answer(connection))
+                sender = _Sender(connection)
+                with sender.showing_life():
+                    answer = self._answer(connection, sender)
+                sender.send(answer)
 
-    def _answer(self, connection: Connection) -> bytes:
+    def _answer(self, connection: Connection, sender: "_Sender") -> Message:
         def progress(done: int, total: int) -> None:
-            # A script that was stopped (Ctrl+Z) reads nothing, and the errand may hold a lock.
-            if _takes_more(connection):
-                connection.send_bytes(msgspec.json.encode(Message(done=done, total=total)))
+            sender.send_if_read(Message(done=done, total=total))
 
         try:
             request = msgspec.json.decode(connection.recv_bytes(), type=Request)
             events.request_fields.set({"operator": request.operator})
             if request.errand in TALKS:
                 talk = begin_talk(self._services, request)
-                result = hold(talk, lambda told: self._converse(connection, told))
+                result = hold(talk, lambda told: self._converse(connection, sender, told))
             else:
                 result = run_errand(self._services, request, progress)
-            return msgspec.json.encode(Message(result=result))
+            return Message(result=result)
         except ErrandFailed as problem:
-            return _failure(str(problem))
+            return Message(error=str(problem))
         except SyncServerError as problem:  # the disk is full, or the user's media are in use
-            return _failure(problem.public_text)
+            return Message(error=problem.public_text)
         except (EOFError, BrokenPipeError, ConnectionError):
             raise  # whoever asked is gone
         except Exception as problem:
             log.exception(events.ERRAND_FAILED)
-            return _failure(f"the server failed: {type(problem).__name__}; see its log")
+            return Message(error=f"the server failed: {type(problem).__name__}; see its log")
 
-    def _converse(self, connection: Connection, told: Any) -> Any:
+    def _converse(self, connection: Connection, sender: "_Sender", told: Any) -> Any:
         """Tell something and return what is said to it. Raises EOFError, ErrandFailed."""
-        connection.send_bytes(msgspec.json.encode(Message(told=told)))
+        sender.send(Message(told=told))
         deadline = time.monotonic() + MOST_SILENCE_SECONDS
         while not connection.poll(LOOK_SECONDS):
             if self._closed.is_set():
@@ -140,15 +152,48 @@ class ErrandListener:
         return msgspec.json.decode(connection.recv_bytes())
 
 
+class _Sender:
+    """Sends messages whole, though signs of life come from another thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._turn = threading.Lock()
+
+    def send(self, message: Message) -> None:
+        """Send a message; waits for whoever reads slowly."""
+        with self._turn:
+            self._connection.send_bytes(msgspec.json.encode(message))
+
+    def send_if_read(self, message: Message) -> None:
+        """Send a short message, or drop it if the other side reads nothing."""
+        # A script that was stopped (Ctrl+Z) reads nothing, and the errand may hold a lock.
+        with self._turn:
+            if _takes_more(self._connection):
+                self._connection.send_bytes(msgspec.json.encode(message))
+
+    @contextmanager
+    def showing_life(self) -> Iterator[None]:
+        """Give signs of life for the length of the block; none comes after it."""
+        ended = threading.Event()
+        signs = threading.Thread(target=self._show_life, args=(ended,), daemon=True)
+        signs.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            signs.join()
+
+    def _show_life(self, ended: threading.Event) -> None:
+        with suppress(OSError):  # whoever asked is gone, which is for the errand to notice
+            while not ended.wait(SIGN_SECONDS):
+                self.send_if_read(Message(alive=True))
+
+
 def _takes_more(connection: Connection) -> bool:
     """Tell whether a short message can be sent without waiting for the other side."""
     writable = select.poll()
     writable.register(connection, select.POLLOUT)
     return bool(writable.poll(0))
-
-
-def _failure(reason: str) -> bytes:
-    return msgspec.json.encode(Message(error=reason))
 
 
 def run_errand(services: Services, request: Request, progress: Progress) -> Any:
@@ -167,12 +212,12 @@ def begin_talk(services: Services, request: Request) -> Talk:
 def ask_server(data_root: Path, request: Request, progress: Progress) -> Any:
     """Have the running server run an errand and return its result.
 
-    Raises ErrandFailed when the errand failed, NoAnswer when the server cannot be reached.
+    Raises ErrandFailed when the errand failed, NoAnswer when the server cannot be reached or hangs.
     """
     with (
         _answer_expected(data_root),
         _reachable(data_root / SOCKET_NAME) as address,
-        Client(address) as connection,
+        _connection_to(address) as connection,
     ):
         connection.send_bytes(msgspec.json.encode(request))
         return _await_result(connection, progress)
@@ -182,12 +227,12 @@ def ask_server(data_root: Path, request: Request, progress: Progress) -> Any:
 def talking_to_server(data_root: Path, request: Request) -> Iterator[Converse]:
     """Have the running server run an errand in several steps.
 
-    Each step raises ErrandFailed when the errand failed, NoAnswer when the server is gone.
+    Each step raises ErrandFailed when the errand failed, NoAnswer when the server is gone or hangs.
     """
     with ExitStack() as connected:
         with _answer_expected(data_root):
             address = connected.enter_context(_reachable(data_root / SOCKET_NAME))
-            connection = connected.enter_context(Client(address))
+            connection = connected.enter_context(_connection_to(address))
 
         def converse(said: Any) -> Any:
             message = request if said is None else said
@@ -204,10 +249,27 @@ def talking_to_server(data_root: Path, request: Request) -> Iterator[Converse]:
 def _answer_expected(data_root: Path) -> Iterator[None]:
     try:
         yield
+    except BlockingIOError:
+        raise ServerHangs(
+            f"the server has not answered for {PATIENCE_SECONDS} seconds; it may hang:"
+            " see ctl.py status"
+        ) from None
     except (OSError, EOFError) as problem:
         raise NoAnswer(
             f"a server owns {data_root} but does not answer on its control socket ({problem})"
         ) from None
+
+
+def _connection_to(address: str) -> Connection:
+    """Connect; what has to wait for the server for too long then raises BlockingIOError.
+
+    Connecting waits too, when others wait already, and so does sending what the server does not read.
+    """
+    with socket.socket(socket.AF_UNIX) as made:
+        for waiting in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            made.setsockopt(socket.SOL_SOCKET, waiting, struct.pack("ll", PATIENCE_SECONDS, 0))
+        made.connect(address)
+        return Connection(made.detach())
 
 
 def _await_result(connection: Connection, progress: Callable[[int, int], None]) -> Any:
@@ -215,6 +277,8 @@ def _await_result(connection: Connection, progress: Callable[[int, int], None]) 
         message = msgspec.json.decode(connection.recv_bytes(), type=Message)
         if message.error is not None:
             raise ErrandFailed(message.error)
+        if message.alive:
+            continue
         if message.done is None or message.total is None:
             return message.told if message.told is not None else message.result
         progress(message.done, message.total)

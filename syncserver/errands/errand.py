@@ -4,6 +4,8 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
 
+from syncserver.errors import SyncServerError
+
 # Called with the steps that are done and how many there are.
 Progress = Callable[[int, int], None]
 
@@ -18,6 +20,15 @@ Converse = Callable[[Any], Any]
 
 class ErrandFailed(Exception):
     """An errand cannot be run; the message is for the operator."""
+
+
+def in_words(problem: Exception) -> str:
+    """Return what kept one user from a result, for the operator."""
+    if isinstance(problem, SyncServerError):
+        return problem.cause or problem.public_text
+    if isinstance(problem, OSError):
+        return f"{problem.filename}: {problem.strerror}"
+    return str(problem)
 
 
 def hold(talk: Talk, converse: Converse) -> Any:

@@ -1,14 +1,14 @@
 """Errands about media: check them, list the trash, restore from it."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from syncserver.errands.errand import ErrandFailed, Progress
+from syncserver.errands.errand import ErrandFailed, Progress, in_words
+from syncserver.errors import SyncServerError
 from syncserver.media.check import check_media, fix_media
 from syncserver.media.index import IndexUnusable
-from syncserver.media.library import Library
 from syncserver.media.trash import NotInTrash, trashed_files
 from syncserver.media.trash import restore as restore_file
 from syncserver.services import Services
@@ -19,17 +19,14 @@ def check(
 ) -> dict[str, dict[str, Any]]:
     """Check the media in each of `folders`, mend them if `fix`; return the findings of each.
 
-    Raises ErrandFailed for an index that cannot be read.
+    What keeps the media of one from being checked is its `problem` and does not concern the others.
     """
     findings = {}
     for folder in arguments["folders"]:
-        with _owned(services, folder) as library:
-            total = library.index.counted_totals().files
-            done = iter(range(1, total + 1))
-            found = check_media(library, lambda: progress(next(done, total), total))  # noqa: B023
-            if arguments["fix"]:
-                fix_media(library, found)
-        findings[folder] = {**asdict(found), "clean": found.clean, "files": total}
+        try:
+            findings[folder] = _checked(services, folder, progress, fix=arguments["fix"])
+        except (IndexUnusable, SyncServerError, OSError, sqlite3.Error) as problem:
+            findings[folder] = {"problem": in_words(problem), "clean": False}
     return findings
 
 
@@ -48,18 +45,19 @@ def restore(
     services: Services, arguments: Mapping[str, Any], _progress: Progress
 ) -> dict[str, Any]:
     """Put the newest trashed version of `name` back for the user of `folder`."""
-    with _owned(services, arguments["folder"]) as library:
-        try:
+    try:
+        with services.media.owned(arguments["folder"]) as library:
             restored = restore_file(library, arguments["name"])
-        except NotInTrash as problem:
-            raise ErrandFailed(str(problem)) from None
+    except (IndexUnusable, NotInTrash) as problem:
+        raise ErrandFailed(str(problem)) from None
     return {"name": restored.name, "size": restored.size}
 
 
-@contextmanager
-def _owned(services: Services, folder: str) -> Iterator[Library]:
-    try:
-        with services.media.owned(folder) as library:
-            yield library
-    except IndexUnusable as problem:
-        raise ErrandFailed(str(problem)) from None
+def _checked(services: Services, folder: str, progress: Progress, *, fix: bool) -> dict[str, Any]:
+    with services.media.owned(folder) as library:
+        total = library.index.counted_totals().files
+        done = iter(range(1, total + 1))
+        found = check_media(library, lambda: progress(next(done, total), total))
+        if fix:
+            fix_media(library, found)
+    return {"problem": None, **asdict(found), "clean": found.clean, "files": total}

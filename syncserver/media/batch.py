@@ -11,6 +11,7 @@ moved first, and a list of them is dropped when the index has been committed. If
 between, what the index does not name is removed. The disk is waited for three times then, not five.
 """
 
+import filecmp
 import os
 import secrets
 import shutil
@@ -148,10 +149,17 @@ class Batch:
         source = self.folder / move.file if move.file is not None else None
         if source is not None and not source.exists():
             return  # this move was played before the crash
-        if target.exists():
+        # A stray that is taken in lies there already: it is not replaced.
+        if target.exists() and not (source and _is_same(source, target)):
             os.replace(target, trash / move.name)
         if source is not None:
             os.replace(source, target)
+
+
+def _is_same(new: Path, old: Path) -> bool:
+    with suppress(OSError):  # what cannot be read is kept as another one
+        return filecmp.cmp(new, old, shallow=False)
+    return False
 
 
 def new_batch_name() -> str:

@@ -70,6 +70,7 @@ def spoil_totals(server: MediaServer, account: Account) -> None:
 
 
 FOUND_BY_CHECK = {
+    "problem": None,
     "missing": ["0.png"],
     "wrong_content": ["1.png", "2.png"],
     "stray": ["empty stray.png", "stray.png"],
@@ -124,9 +125,11 @@ def test_fix_brings_everything_in_step_and_keeps_all_bytes(
     ]
     assert client.sanity(4) == "OK"
     trash = server.trash(account)
-    assert trash["1.png"] == [b"rotten 1 "]
-    assert trash["2.png"] == [b"short"]
-    assert trash["empty stray.png"] == [b""]
+    assert trash == {
+        "1.png": [b"rotten 1 "],
+        "2.png": [b"short"],
+        "empty stray.png": [b""],
+    }, "the stray that was taken in was neither deleted nor replaced"
     assert os.readlink(media(server, account) / "link.png") == "/etc/passwd"
 
 
@@ -195,18 +198,42 @@ def test_a_check_needs_one_user_or_all(server: MediaServer, account: Account) ->
     assert server.command("media", "check", "nobody").exit_code == NO_SUCH_USER
 
 
-def test_an_index_that_cannot_be_read_is_named_in_one_line(
-    stopped: MediaServer, account: Account
-) -> None:
-    path = stopped.folder(account) / "media.db"
-    index = path.read_bytes()
+@pytest.fixture
+def broken(server: MediaServer) -> Iterator[Account]:
+    """Somebody whose index cannot be read, and who comes before the other user."""
+    account = server.new_account()
+    server.folder(account).mkdir()
+    path = server.folder(account) / "media.db"
     path.write_bytes(b"this is no index" * 1000)
-    try:
-        result = stopped.command("media", "check", account.name)
-    finally:
-        path.write_bytes(index)
-    assert (result.exit_code, result.output) == (FOUND, "")
-    assert result.errors == f"{path}: file is not a database\n"
+    yield account
+    path.unlink()
+
+
+def test_an_index_that_cannot_be_read_is_named_in_one_line(
+    broken: Account, stopped: MediaServer
+) -> None:
+    problem = f"{stopped.folder(broken) / 'media.db'}: file is not a database"
+    for options in ([], ["--fix"]):
+        result = stopped.command("media", "check", broken.name, *options)
+        assert (result.exit_code, result.errors) == (FOUND, "")
+        assert result.output == f"{broken.name}: not checked: {problem}\n"
+
+
+def test_an_index_that_cannot_be_read_keeps_nobody_else_unchecked(
+    broken: Account, server: MediaServer, account: Account, client: MediaClient
+) -> None:
+    assert server.new_account().name > account.name > broken.name
+    running = server.command("media", "check", "--all", "--json")
+    server.stop()
+    stopped = server.command("media", "check", "--all", "--json")
+    server.start()
+    problem = f"{server.folder(broken) / 'media.db'}: file is not a database"
+    for result in (running, stopped):
+        assert (result.exit_code, result.errors) == (FOUND, "")
+        findings = json.loads(result.output)
+        assert findings[broken.name] == {"problem": problem, "clean": False}
+        assert findings[account.name]["files"] == 6
+        assert findings[account.name]["clean"]
 
 
 def test_a_name_that_is_no_unicode_does_not_stop_the_check(

@@ -10,7 +10,7 @@ from typing import Final
 
 from syncserver.collections import data_root_lock
 from syncserver.control.checks.finding import Finding
-from syncserver.errands.channel import SOCKET_NAME
+from syncserver.errands.channel import SOCKET_NAME, ServerHangs
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 OWNERS_FILE: Final = stat.S_IRUSR | stat.S_IWUSR
@@ -64,6 +64,12 @@ def running_server(data_root: Path) -> Iterator[Finding]:
     if data_root_lock.server(data_root) is not None and not (data_root / SOCKET_NAME).is_socket():
         problem = "the server runs, but its control socket is missing"
         yield Finding("error", SOCKET_NAME, problem, "restart the server: ctl.py restart")
+
+
+def hanging_server(problem: ServerHangs) -> Finding:
+    """Return that a server runs and says nothing, so that nobody's data could be looked at."""
+    remedy = "look into the server's log, then restart it: ctl.py restart"
+    return Finding("error", SOCKET_NAME, f"{problem}; nobody's data were looked at", remedy)
 
 
 def space(data_root: Path) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
-from multiprocessing.connection import Client
+from multiprocessing.connection import Client, Listener
 from pathlib import Path
 
 import msgspec
@@ -14,17 +14,19 @@ import pytest
 
 from syncserver import events
 from syncserver.collections import data_root_lock
+from syncserver.errands import channel
 from syncserver.errands.channel import (
     SOCKET_NAME,
     ErrandListener,
     Message,
     NoAnswer,
     Request,
+    ServerHangs,
     _reachable,
     ask_server,
     run_errand,
 )
-from syncserver.errands.errand import ErrandFailed
+from syncserver.errands.errand import ErrandFailed, Progress
 from syncserver.errands.registry import ERRANDS
 from syncserver.errors import ServerBusy
 from syncserver.services import Services
@@ -120,13 +122,69 @@ def test_a_failed_errand_says_why(services: Services) -> None:
         ask_server(services.settings.data_root, request, no_progress)
 
 
-def test_media_that_are_in_use_are_said_to_be_in_use(services: Services) -> None:
-    with (
-        services.media.owned("anna"),
-        pytest.raises(ErrandFailed, match="Other requests for your media"),
-    ):
-        ask_server(services.settings.data_root, check("anna"), no_progress)
+def test_media_that_are_in_use_are_said_to_be_in_use_and_keep_nobody_unchecked(
+    services: Services,
+) -> None:
+    request = Request("media-check", {"folders": ["anna", "berta"], "fix": False})
+    with services.media.owned("anna"):
+        found = ask_server(services.settings.data_root, request, no_progress)
+    assert not found["anna"]["clean"]
+    assert "Other requests for your media" in found["anna"]["problem"]
+    assert found["berta"]["clean"]
     assert ask_server(services.settings.data_root, check("anna"), no_progress)["anna"]["clean"]
+
+
+def test_an_errand_that_tells_nothing_for_long_is_waited_for(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "SIGN_SECONDS", 0.2)
+    monkeypatch.setattr(channel, "PATIENCE_SECONDS", 1)
+    monkeypatch.setitem(ERRANDS, "think", lambda *_arguments: time.sleep(2.5))
+    assert ask_server(services.settings.data_root, Request("think", {}), no_progress) is None
+
+
+def test_a_server_without_a_sign_of_life_is_given_up(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "PATIENCE_SECONDS", 1)
+    monkeypatch.setitem(ERRANDS, "think", lambda *_arguments: time.sleep(2.5))
+    with pytest.raises(ServerHangs, match="has not answered for 1 seconds; it may hang"):
+        ask_server(services.settings.data_root, Request("think", {}), no_progress)
+
+
+def test_a_request_that_the_server_does_not_read_is_given_up(
+    data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "PATIENCE_SECONDS", 1)
+    data_root.mkdir()
+    large = Request("check", {"folders": ["a folder's name"] * 100_000})
+    with (
+        _reachable(data_root / SOCKET_NAME) as address,
+        Listener(address, family="AF_UNIX"),
+        pytest.raises(ServerHangs),
+    ):
+        ask_server(data_root, large, no_progress)
+
+
+def test_signs_of_life_come_between_messages_and_never_within(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def talkative(_services: Services, _arguments: object, progress: Progress) -> str:
+        for done in range(2000):
+            progress(done, 2000)
+        return "x" * 1_000_000
+
+    monkeypatch.setattr(channel, "SIGN_SECONDS", 0.0001)
+    monkeypatch.setitem(ERRANDS, "talkative", talkative)
+    told: list[int] = []
+    answer = ask_server(
+        services.settings.data_root,
+        Request("talkative", {}),
+        lambda done, _total: told.append(done),
+    )
+    assert answer == "x" * 1_000_000
+    assert told == sorted(told)
+    assert told[0] == 0
 
 
 def test_an_error_that_nobody_foresaw_names_its_kind_and_the_log(services: Services) -> None:

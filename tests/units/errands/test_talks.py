@@ -133,6 +133,19 @@ def test_nobody_holds_a_collection_for_ever(
             converse({"commit": True})
 
 
+def test_an_operator_may_think_for_longer_than_signs_of_life_are_read(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "SIGN_SECONDS", 0.0005)
+    monkeypatch.setattr(channel, "PATIENCE_SECONDS", 1)
+    with talking_to_server(services.settings.data_root, edit()) as converse:
+        copy = Path(converse(None)["collection"])
+        time.sleep(1.5)
+        change(copy)
+        assert converse({"commit": True}) == {"committed": True}
+    assert_free(services)
+
+
 def test_a_talk_is_held_to_its_end_and_closed_when_the_other_side_is_gone() -> None:
     ended: list[str] = []
 

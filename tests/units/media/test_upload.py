@@ -104,6 +104,29 @@ def test_a_file_that_nobody_knew_goes_to_the_trash_when_its_name_is_taken(
     assert [path.read_bytes() for path in folder.trash.glob("*/a")] == [b"a stray"]
 
 
+def test_a_file_of_the_same_bytes_is_not_replaced(library: Library, folder: MediaFolder) -> None:
+    for name in ("a", "other of this size"):
+        (folder.files / name).write_bytes(b"same")
+    upload(library, ("a", b"same"), ("other of this size", b"else"))
+    assert (folder.files / "a").read_bytes() == b"same"
+    assert [path.name for path in folder.trash.glob("*/*")] == ["other of this size"]
+    assert totals(library).files == 2
+
+
+def test_an_unreadable_file_goes_to_the_trash_when_its_name_is_taken(
+    library: Library, folder: MediaFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> bool:
+        # What anybody but root gets for a file of root's.
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("filecmp.cmp", refuse)
+    (folder.files / "a").write_bytes(b"known")
+    upload(library, ("a", b"known"))
+    assert (folder.files / "a").read_bytes() == b"known"
+    assert [path.name for path in folder.trash.glob("*/*")] == ["a"]
+
+
 def test_uploads_at_the_same_time_take_turns(library: Library) -> None:
     def run(number: int) -> None:
         for one in range(5):
