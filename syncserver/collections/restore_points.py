@@ -116,6 +116,16 @@ def newest_point(folder: UserFolder) -> datetime | None:
     return points[-1].taken_at if points else None
 
 
+def pin(folder: UserFolder, point: RestorePoint) -> RestorePoint:
+    """Let a point never be removed automatically, and return it as it is named from then on.
+
+    Raises FileNotFoundError if it is gone.
+    """
+    pinned = named_point(folder, point.id, point.reason, pinned=True, packed=point.packed)
+    atomic_files.replace(point.path, pinned.path)
+    return pinned
+
+
 def keep_replaced(folder: UserFolder, *, pinned: bool, keep: int, reason: str = UPLOAD) -> Path:
     """Make a point of the user's closed collection, which is about to be replaced.
 

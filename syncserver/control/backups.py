@@ -153,8 +153,9 @@ def _taken(result: dict[str, Any]) -> str:
     if result["problem"]:
         return f"no restore point: {result['problem']}"
     if result["snapshot"] is None:
-        return "empty, or unchanged since the newest restore point"
-    return f"{result['snapshot']} ({result['notes']} notes, {result['stored_bytes']} bytes)"
+        return "unchanged since the newest restore point" if result["unchanged"] else "empty"
+    told = f"{result['snapshot']} ({result['notes']} notes, {result['stored_bytes']} bytes)"
+    return f"{told}, unchanged since then, is pinned" if result["unchanged"] else told
 
 
 def _drilled(result: dict[str, Any]) -> str:

@@ -49,15 +49,19 @@ class _Bar:
 
 
 def backup(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
-    """Take a point of each of `folders`, pinned if `pin`; return what became of each."""
+    """Take a point of each of `folders`, pinned if `pin`; return what became of each.
+
+    `snapshot` is None where there is nothing to keep, or nothing new and nothing to pin.
+    """
     service = services.restore_points
 
     def work(folder: str, step: Step) -> Result:
         service.complete(folder, step)
-        point = service.take(folder, MANUAL, pinned=arguments["pin"], step=step)
-        if point is None:
-            return {"problem": None, "snapshot": None}
-        return {"problem": None, **_document(point, read_manifest(point), offsite=False)}
+        present = service.take(folder, MANUAL, pinned=arguments["pin"], step=step)
+        told = {"problem": None, "unchanged": present is not None and not present.is_new}
+        if present is None or (told["unchanged"] and not arguments["pin"]):
+            return {**told, "snapshot": None}
+        return {**told, **_told(service, present.point)}
 
     return _for_each(service, arguments["folders"], work, progress)
 
@@ -71,10 +75,7 @@ def snapshots(
         return _copies(service, folder)
     with suppress(ServerBusy):  # without room those not looked at yet are listed as such
         service.complete(folder)
-    return [
-        _document(point, read_manifest(point), offsite=_is_offsite(service, point))
-        for point in reversed(service.points(folder))
-    ]
+    return [_told(service, point) for point in reversed(service.points(folder))]
 
 
 def restore(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
@@ -164,8 +165,9 @@ def _copies(service: RestorePoints, folder: str) -> list[Result]:
     return [_document(one.point, one.manifest, offsite=True) for one in reversed(copies)]
 
 
-def _is_offsite(service: RestorePoints, point: RestorePoint) -> bool:
-    return service.offsite is not None and service.offsite.holds(point)
+def _told(service: RestorePoints, point: RestorePoint) -> Result:
+    offsite = service.offsite is not None and service.offsite.holds(point)
+    return _document(point, read_manifest(point), offsite=offsite)
 
 
 def _document(point: RestorePoint, manifest: Manifest | None, *, offsite: bool) -> Result:
