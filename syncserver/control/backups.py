@@ -91,8 +91,10 @@ def restore(
     direction at its next sync: choose Download.
     """
     installation = open_installation(config)
-    (folder,) = _chosen(installation, user_name, everybody=False)
-    restored = run_errand(installation, "restore", "restoring", folder=folder, snapshot=snapshot)
+    ((folder, name),) = _chosen(installation, user_name, everybody=False).items()
+    restored = run_errand(
+        installation, "restore", "restoring", user=name, folder=folder, snapshot=snapshot
+    )
     if as_json:
         print_json(restored)
         return

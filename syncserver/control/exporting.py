@@ -85,8 +85,9 @@ def copy(
 def lent(installation: Installation, user_name: str, *, media: bool) -> Iterator[dict[str, Any]]:
     """Have a copy of a user's collection and media for the length of the block."""
     with open_accounts(installation) as accounts:
-        folder = accounts.user(user_name).folder
-    with conversation(installation, "lend", folder=folder, media=media) as converse:
+        user = accounts.user(user_name)
+    arguments = {"folder": user.folder, "media": media}
+    with conversation(installation, "lend", user=user.name, **arguments) as converse:
         yield converse(None)
         converse({})
 

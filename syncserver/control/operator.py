@@ -21,8 +21,5 @@ def operator_name() -> str:
 @contextmanager
 def acting_operator() -> Iterator[None]:
     """Have the events of the block say by whom they were caused."""
-    token = events.request_fields.set({"operator": operator_name()})
-    try:
+    with events.saying(operator=operator_name()):
         yield
-    finally:
-        events.request_fields.reset(token)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final
 
+from syncserver import events
 from syncserver.backups.drill import drill as drill_one
 from syncserver.backups.manifest import Manifest, read_manifest
 from syncserver.backups.packing import PART_SIZE, SnapshotDamaged, Step
@@ -93,8 +94,11 @@ def restore(services: Services, arguments: Mapping[str, Any], progress: Progress
 
 
 def restore_copies(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
-    """Restore the newest off-site copy of each of `folders` that has no collection here."""
-    service = services.restore_points
+    """Restore the newest off-site copy of each of `folders` that has no collection here.
+
+    They come with the names of their users.
+    """
+    service, names = services.restore_points, arguments["folders"]
 
     def work(folder: str, step: Step) -> Result:
         if _holds_something(service, folder):
@@ -102,10 +106,11 @@ def restore_copies(services: Services, arguments: Mapping[str, Any], progress: P
         point = fetched_point(service, folder, NEWEST)
         if point is None:
             return {"snapshot": None, "problem": None, "present": False}
-        restored = restore_point(service, folder, point, step, media_first=True)
+        with events.saying(user=names[folder]):
+            restored = restore_point(service, folder, point, step, media_first=True)
         return {"problem": None, **asdict(restored)}
 
-    return _for_each(service, arguments["folders"], work, progress)
+    return _for_each(service, list(names), work, progress)
 
 
 def drill(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:

@@ -231,6 +231,8 @@ def test_a_lost_machine_comes_back_from_the_store_with_its_users_and_their_media
         assert done["users"][anna.name]["notes"] == device.col.note_count()
         assert done["users"][anna.name]["media"]["brought_back"] == len(content)
         assert done["users"][berta.name]["snapshot"] is None
+        audited = keeper.must("audit", "--user", anna.name, "--json").json[-1]
+        assert (audited["event"], audited["user"]) == ("collection_restored", anna.name)
         again = keeper.must("restore-offsite").output
         assert "accounts: those that are here" in again
         assert f"{anna.name}: has a collection here" in again
