@@ -110,6 +110,14 @@ def restore_points(folder: UserFolder) -> list[RestorePoint]:
     return [found[point_id] for point_id in sorted(found)]
 
 
+def readable_points(folder: UserFolder) -> list[RestorePoint]:
+    """Return a user's points, the oldest first; none if they are being removed or unreadable."""
+    try:
+        return restore_points(folder)
+    except OSError:
+        return []
+
+
 def newest_point(folder: UserFolder) -> datetime | None:
     """Return when a user's newest point was taken (UTC), None if there is none."""
     points = restore_points(folder)

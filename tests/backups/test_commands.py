@@ -66,6 +66,7 @@ class TestEveryCommand:
         again = keeper.must("backup", account.name, "--pin", "--json").json[account.name]
         assert (again["snapshot"], again["pinned"], again["unchanged"]) == (snapshot, True, True)
         assert len(keeper.files(account)) == 1
+        assert counted_backups(keeper) == len(list(server.data_root.rglob("*.anki2.zst")))
         assert "can be restored: 3 notes" in keeper.must("restore-drill", account.name).output
 
     def test_tells_an_empty_collection_from_an_unchanged_one(
@@ -83,6 +84,15 @@ class TestEveryCommand:
         assert offsite.exit_code == FAILED
         assert "offsite_url" in offsite.errors
         assert "there is no restore point" in keeper.must("restore-drill", account.name).output
+
+
+def counted_backups(keeper: Keeper) -> int:
+    """Return how many backups `stats` tells, which `doctor --report` has to tell too."""
+    disk = keeper.must("stats", "--json").json["disk"]
+    assert keeper.must("doctor", "--report", "--json").json["sizes"]["backups"] == disk["backups"]
+    many = disk["backups"]
+    assert f"\n{many} backup{'s' if many > 1 else ''}: " in keeper.must("stats").output
+    return int(many)
 
 
 def test_a_pinned_point_outlasts_all_others(
