@@ -4,11 +4,15 @@ Only what has passed its check gets its name. A collection that an upload has re
 the points at once, by a second name for its bytes; it is compressed and checked later.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
+from syncserver import events
 from syncserver.backups.manifest import (
     Manifest,
     Stamp,
@@ -43,7 +47,9 @@ from syncserver.media.folders import MediaFolder
 from syncserver.media.index import IndexUnusable
 from syncserver.media.library import Libraries
 
-NO_MEDIA = MediaState([], 0, None)
+UNKNOWN_MEDIA = MediaState([], 0, None, known=False)
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +116,9 @@ class SnapshotMaker:
     def _media_state(self, folder: UserFolder) -> MediaState:
         try:
             return media_state(self._media, folder.path.name)
-        except IndexUnusable:
-            return NO_MEDIA  # the cards must not go without a copy for that
+        except (IndexUnusable, sqlite3.DatabaseError) as problem:
+            log.warning(events.MEDIA_UNUSABLE, folder=folder.path.name, problem=str(problem))
+            return UNKNOWN_MEDIA  # the cards must not go without a copy for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +189,10 @@ def _newest_if_same(lease: Lease, media: MediaState) -> RestorePoint | None:
         return None
     point, manifest = newest
     head = lease.committed
-    known = (manifest.modified, manifest.schema_modified, manifest.usn, manifest.media_usn)
-    return point if known == (head.modified, head.schema_modified, head.usn, media.usn) else None
+    then = (manifest.modified, manifest.schema_modified, manifest.usn)
+    media_then = (manifest.media_known, manifest.media_usn)
+    now = (head.modified, head.schema_modified, head.usn)
+    return point if (then, media_then) == (now, (media.known, media.usn)) else None
 
 
 def _copy_closed(lease: Lease, copy: Path) -> Stamp:
@@ -217,4 +226,5 @@ def _manifest(contents: Contents, packed: Path, size: int, source: _Source) -> M
         media_usn=source.media.usn,
         collection_stamp=source.stamp,
         media_stamp=source.media.stamp,
+        media_known=source.media.known,
     )

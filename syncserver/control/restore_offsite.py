@@ -88,4 +88,5 @@ def _words(result: dict[str, Any]) -> str:
     media = result["media"]
     missing = f", {len(media['missing'])} missing" if media["missing"] else ""
     files = media["unchanged"] + media["brought_back"]
-    return f"{result['snapshot']}: {result['notes']} notes, {files} media files{missing}"
+    told = f"{files} media files{missing}" if result["media_known"] else "its media are not known"
+    return f"{result['snapshot']}: {result['notes']} notes, {told}"

@@ -23,7 +23,10 @@ from syncserver.sync.collection_file import holdings
 from syncserver.sync.moving_in import NOTHING
 
 # What of a manifest is told.
-TOLD: Final = ("sound", "notes", "cards", "reviews", "media_files", "media_bytes", "stored_bytes")
+TOLD: Final = (
+    *("sound", "notes", "cards", "reviews", "stored_bytes"),
+    *("media_known", "media_files", "media_bytes"),
+)
 
 Result = dict[str, Any]
 
@@ -59,10 +62,12 @@ def backup(services: Services, arguments: Mapping[str, Any], progress: Progress)
     def work(folder: str, step: Step) -> Result:
         service.complete(folder, step)
         present = service.take(folder, MANUAL, pinned=arguments["pin"], step=step)
-        told = {"problem": None, "unchanged": present is not None and not present.is_new}
-        if present is None or (told["unchanged"] and not arguments["pin"]):
-            return {**told, "snapshot": None}
-        return {**told, **_told(service, present.point)}
+        if present is None:
+            return {"problem": None, "snapshot": None, "unchanged": False}
+        point = _told(service, present.point)
+        if not present.is_new and not arguments["pin"]:
+            point = {"snapshot": None, "media_known": point["media_known"]}
+        return {"problem": None, "unchanged": not present.is_new, **point}
 
     return _for_each(service, arguments["folders"], work, progress)
 
@@ -177,6 +182,8 @@ def _told(service: RestorePoints, point: RestorePoint) -> Result:
 
 def _document(point: RestorePoint, manifest: Manifest | None, *, offsite: bool) -> Result:
     told = {name: getattr(manifest, name) for name in TOLD} if manifest else dict.fromkeys(TOLD)
+    if not told["media_known"]:
+        told.update(media_files=None, media_bytes=None)
     return {
         "snapshot": point.id,
         "taken_at": point.taken_at.timestamp(),
