@@ -88,6 +88,8 @@ class Services:
         self._running = threading.Event()
         self._stopping = threading.Event()
         self._housekeeper: threading.Thread | None = None
+        # What a command of the control script writes that runs these services for a while.
+        self._former_trail: Path | None = None
 
     def accompany(self, name: str, make: Callable[["Services"], Companion]) -> None:
         """Start and stop something else together with the services, once for each name."""
@@ -109,7 +111,7 @@ class Services:
             data_root_lock.acquire(self.settings.data_root)
             remove_stray_files(self.settings.users_folder)
             drop_stray_batches(self.settings.users_folder)
-            audit.use(self.settings.audit_path)
+            self._former_trail = audit.use(self.settings.audit_path)
             migrate(self._engine)
             self._housekeeper = threading.Thread(
                 target=self._keep_house, name="housekeeping", daemon=True
@@ -137,7 +139,7 @@ class Services:
             for flush in self._flushes:
                 succeeds(flush)
             self._engine.dispose()
-            audit.use(None)
+            audit.use(self._former_trail)
 
     def settings_of(self, user: User) -> Settings:
         """Return the settings as they are for one user."""

@@ -18,7 +18,8 @@ from syncserver.media.trash import trashed_files
 class Drilled:
     """How the drill of one user's newest point ended; `problem` is None if all is well.
 
-    `media_missing` counts files of its list that are neither there nor, by name, in the trash.
+    `media_missing` counts files of its list that are neither there nor, by name, in the trash. Both
+    numbers are None if the media of its time are not known.
     """
 
     snapshot: str | None
@@ -26,8 +27,8 @@ class Drilled:
     notes: int = 0
     cards: int = 0
     reviews: int = 0
-    media: int = 0
-    media_missing: int = 0
+    media: int | None = 0
+    media_missing: int | None = 0
 
 
 def drill(service: RestorePoints, folder: str, step: Step) -> Drilled:
@@ -57,8 +58,8 @@ def _drilled(service: RestorePoints, folder: str, point: RestorePoint, step: Ste
             manifest.notes,
             manifest.cards,
             manifest.reviews,
-            len(files),
-            _missing(service, folder, files),
+            len(files) if manifest.media_known else None,
+            _missing(service, folder, files) if manifest.media_known else None,
         )
 
 

@@ -21,7 +21,7 @@ class Manifest(msgspec.Struct, frozen=True):
     """What a point holds; times are milliseconds as in the collection, sizes bytes.
 
     `sound` is whether it has passed its check, `sha256` of the stored file; the stamps are of the
-    files that it was made of.
+    files that it was made of. If the media are not known, the index could not be read.
     """
 
     sound: bool
@@ -40,6 +40,7 @@ class Manifest(msgspec.Struct, frozen=True):
     media_usn: int
     collection_stamp: Stamp | None = None
     media_stamp: Stamp | None = None
+    media_known: bool = True
 
 
 class MediaFile(msgspec.Struct, frozen=True, omit_defaults=True):

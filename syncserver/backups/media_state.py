@@ -19,11 +19,15 @@ PART_SIZE: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class MediaState:
-    """All media that a user has, as the index says, the index's newest usn, the file's stamp."""
+    """All media that a user has, as the index says, the index's newest usn, the file's stamp.
+
+    Nothing of that is `known` if the index cannot be read.
+    """
 
     files: list[MediaFile]
     usn: int
     stamp: Stamp | None
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

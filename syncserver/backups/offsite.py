@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from syncserver.backups.object_store import ObjectStore
 
 PART_SIZE: Final = 1024 * 1024
+# What the mark of a pinned point ends with: one that was sent before it was pinned is sent again.
+PINNED_MARK: Final = "\npinned"
 
 # SHA-1 (hex) and size -> SHA-256 (hex), of files that lie in the store.
 Known = dict[tuple[str, int], str]
@@ -80,14 +82,13 @@ class Offsite:
         for path in (point.media_list, point.path, point.manifest):
             step()
             self._store.put_file(_name(folder, path), path)
-        mark_offsite(point, self._place)
+        if point.pinned:
+            self._remove_unpinned(folder, point)
+        mark_offsite(point, self._mark_for(point))
 
     def holds(self, point: RestorePoint) -> bool:
-        """Tell whether a copy of a point was sent to this store, without asking it."""
-        try:
-            return point.offsite_mark.read_text(encoding="utf-8") == self._place
-        except FileNotFoundError:
-            return False
+        """Tell whether a point was sent to this store as it is, without asking it."""
+        return _mark(point) == self._mark_for(point)
 
     def unsent(self, folder: UserFolder) -> Iterator[RestorePoint]:
         """Yield the sound points of a user that were not sent to this store, the oldest first."""
@@ -119,7 +120,7 @@ class Offsite:
             with atomic_files.temporary_file(folder.temporary) as new:
                 self._store.get(_name(folder, path), new)
                 atomic_files.replace(new, path)
-        mark_offsite(point, self._place)
+        mark_offsite(point, self._mark_for(point))
         return point
 
     @contextmanager
@@ -157,14 +158,23 @@ class Offsite:
         names = self._store.names(_prefix(folder))
         files = {name.rpartition("/")[2] for name in names}
         matches = (NAME.fullmatch(name) for name in sorted(files))
-        points = [
-            named_point(
+        # Of one that is just being sent again, since it was pinned, the pinned copy comes last.
+        points = {
+            match["id"]: named_point(
                 folder, match["id"], match["reason"], pinned=bool(match["pinned"]), packed=True
             )
             for match in matches
             if match and match["packed"] and match["reason"]
-        ]
-        return [point for point in points if point.manifest.name in files]
+        }
+        return [point for point in points.values() if point.manifest.name in files]
+
+    def _mark_for(self, point: RestorePoint) -> str:
+        return self._place + (PINNED_MARK if point.pinned else "")
+
+    def _remove_unpinned(self, folder: UserFolder, point: RestorePoint) -> None:
+        """Remove the copy of the time before the point was pinned, if there is one."""
+        before = named_point(folder, point.id, point.reason, pinned=False, packed=True)
+        self._store.remove(_name(folder, before.path))
 
     def _manifest(self, folder: UserFolder, point: RestorePoint) -> Manifest | None:
         folder.prepare()
@@ -186,7 +196,7 @@ class Offsite:
     def _known(self, folder: UserFolder) -> Known:
         """Return what the list of the newest point that was sent says that was sent with it."""
         for point in reversed(restore_points(folder)):
-            if self.holds(point):
+            if _mark(point).removesuffix(PINNED_MARK) == self._place:
                 return {
                     (file.sha1, file.size): file.sha256
                     for file in read_media_list(point.media_list)
@@ -239,6 +249,13 @@ def _digests(content: BinaryIO) -> tuple[str, str]:
         sha1.update(part)
         sha256.update(part)
     return sha1.hexdigest(), sha256.hexdigest()
+
+
+def _mark(point: RestorePoint) -> str:
+    try:
+        return point.offsite_mark.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def _name(folder: UserFolder, path: Path) -> str:

@@ -54,12 +54,13 @@ class NotRestorable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored, and what became of the media."""
+    """What was restored, and what became of the media: nothing if it is not known what they were."""
 
     snapshot: str
     notes: int
     reviews: int
     media: MediaRestored
+    media_known: bool
 
 
 def find_point(service: RestorePoints, folder: str, name: str) -> RestorePoint:
@@ -112,7 +113,7 @@ def restore(
         _replace_collection(service, folder, copy, manifest)
     log.warning(events.COLLECTION_RESTORED, folder=folder, snapshot=point.id, notes=manifest.notes)
     media = media or _bring_media_back(service, folder, files)
-    return Restored(point.id, manifest.notes, manifest.reviews, media)
+    return Restored(point.id, manifest.notes, manifest.reviews, media, manifest.media_known)
 
 
 def _replace_collection(

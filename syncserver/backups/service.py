@@ -20,7 +20,7 @@ from syncserver.backups.manifest import (
 )
 from syncserver.backups.offsite import Offsite
 from syncserver.backups.packing import SnapshotDamaged, Step
-from syncserver.backups.snapshots import SnapshotMaker
+from syncserver.backups.snapshots import PresentPoint, SnapshotMaker
 from syncserver.collections import restore_points
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Collections, Lease
@@ -81,19 +81,21 @@ class RestorePoints:
 
     def take(
         self, folder: str, reason: str, *, pinned: bool = False, step: Step = lambda: None
-    ) -> RestorePoint | None:
+    ) -> PresentPoint | None:
         """Take a point of a user's collection now, outside of the caller's lease.
 
-        None if the collection is empty or the newest point has it already. `reason` is a word of
-        small letters. Raises SnapshotDamaged, SyncConflict while a sync does not end, ServerBusy,
+        None if the collection is empty. If the newest point has it already, that is returned, and
+        pinned if that is asked for. `reason` is a word of small letters. Raises SnapshotDamaged, SyncConflict while a sync does not end, ServerBusy,
         DiskFull (below `snapshots_min_free` too); the first and the last are logged.
         """
         with _explained(folder, reason):
             self._check_room(self.folder(folder))
-            point = self._maker.take(self.folder(folder), reason, pinned=pinned, step=step)
-        if point is not None:
-            self._tell(folder, point)
-        return point
+            present = self._maker.take(self.folder(folder), reason, pinned=pinned, step=step)
+        if present is not None and present.is_new:
+            self._tell(folder, present.point)
+        elif pinned:
+            self.taken.set()  # its copy off-site has to follow
+        return present
 
     def take_before(self, folder: str, reason: str) -> None:
         """Take a point before a change, which goes on even if there can be none (see the log).
@@ -130,7 +132,7 @@ class RestorePoints:
                 raise SnapshotDamaged(str(problem)) from problem
             self._kept_before[name] = stamp
 
-    def take_scheduled(self, folder: str, step: Step) -> RestorePoint | None:
+    def take_scheduled(self, folder: str, step: Step) -> PresentPoint | None:
         """Take a point unless the files alone tell that nothing has changed. Raises as `take`."""
         if self._maker.is_unchanged(self.folder(folder)):
             return None

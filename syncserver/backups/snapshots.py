@@ -4,11 +4,15 @@ Only what has passed its check gets its name. A collection that an upload has re
 the points at once, by a second name for its bytes; it is compressed and checked later.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
+from syncserver import events
 from syncserver.backups.manifest import (
     Manifest,
     Stamp,
@@ -35,6 +39,7 @@ from syncserver.collections.restore_points import (
     RestorePoint,
     named_point,
     new_point,
+    pin,
     restore_points,
 )
 from syncserver.errors import ServerBusy
@@ -42,7 +47,17 @@ from syncserver.media.folders import MediaFolder
 from syncserver.media.index import IndexUnusable
 from syncserver.media.library import Libraries
 
-NO_MEDIA = MediaState([], 0, None)
+UNKNOWN_MEDIA = MediaState([], 0, None, known=False)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PresentPoint:
+    """A point of what is stored now: a new one, or the newest one, which has the same."""
+
+    point: RestorePoint
+    is_new: bool
 
 
 class SnapshotMaker:
@@ -65,9 +80,10 @@ class SnapshotMaker:
 
     def take(
         self, folder: UserFolder, reason: str, *, pinned: bool, step: Step
-    ) -> RestorePoint | None:
-        """Make a point of a user's collection; None if it is empty or the newest point has it.
+    ) -> PresentPoint | None:
+        """Make a point of a user's collection unless the newest has it; None if it is empty.
 
+        One that is there already is pinned too if a pinned one is asked for.
         Raises SyncConflict when a sync does not end, SnapshotDamaged, DiskFull, ServerBusy,
         FileNotFoundError if the user is removed meanwhile.
         """
@@ -75,13 +91,14 @@ class SnapshotMaker:
             return None
         media = self._media_state(folder)
         with _private_copy(self._collections, folder, media) as copied:
-            if copied is None:
-                return None
-            with _packed(_Source(folder, *copied, media), step) as (packed, manifest):
+            if isinstance(copied, RestorePoint):
+                same = pin(folder, copied) if pinned and not copied.pinned else copied
+                return PresentPoint(same, is_new=False)
+            with _packed(copied, step) as (packed, manifest):
                 if not manifest.notes and not manifest.reviews:
                     return None
                 point = new_point(folder, reason, pinned=pinned, packed=True)
-                return _store(point, packed, manifest, media)
+                return PresentPoint(_store(point, packed, manifest, media), is_new=True)
 
     def complete(self, folder: UserFolder, point: RestorePoint, step: Step) -> RestorePoint:
         """Compress and check a point that a replacement has made. Raises as `take` does."""
@@ -99,8 +116,9 @@ class SnapshotMaker:
     def _media_state(self, folder: UserFolder) -> MediaState:
         try:
             return media_state(self._media, folder.path.name)
-        except IndexUnusable:
-            return NO_MEDIA  # the cards must not go without a copy for that
+        except (IndexUnusable, sqlite3.DatabaseError) as problem:
+            log.warning(events.MEDIA_UNUSABLE, folder=folder.path.name, problem=str(problem))
+            return UNKNOWN_MEDIA  # the cards must not go without a copy for that
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +158,8 @@ def newest_sound(folder: UserFolder) -> tuple[RestorePoint, Manifest] | None:
     """Return a user's newest point that has passed its check, and what is known of it."""
     for point in reversed(restore_points(folder)):
         manifest = read_manifest(point)
-        if manifest is not None and manifest.sound:
+        # One that is not compressed yet is about to get another name.
+        if point.packed and manifest is not None and manifest.sound:
             return point, manifest
     return None
 
@@ -148,8 +167,8 @@ def newest_sound(folder: UserFolder) -> tuple[RestorePoint, Manifest] | None:
 @contextmanager
 def _private_copy(
     collections: Collections, folder: UserFolder, media: MediaState
-) -> Iterator[tuple[Path, Stamp | None] | None]:
-    """Give a copy of a user's collection and its stamp, None if the newest point has the same.
+) -> Iterator[_Source | RestorePoint]:
+    """Give a copy of a user's collection, or the newest point if that has the same.
 
     The lease is held for the copy alone.
     """
@@ -157,21 +176,23 @@ def _private_copy(
     with atomic_files.temporary_file(folder.temporary) as copy:
         try:
             with collections.borrow(folder.path.name) as lease:
-                is_new = not _has_newest(lease, media)
-                stamp = _copy_closed(lease, copy) if is_new else None
+                same = _newest_if_same(lease, media)
+                stamp = None if same else _copy_closed(lease, copy)
         except CollectionDamaged as problem:
             raise SnapshotDamaged(str(problem)) from problem
-        yield (copy, stamp) if is_new else None
+        yield same or _Source(folder, copy, stamp, media)
 
 
-def _has_newest(lease: Lease, media: MediaState) -> bool:
+def _newest_if_same(lease: Lease, media: MediaState) -> RestorePoint | None:
     newest = newest_sound(lease.folder)
     if newest is None:
-        return False
-    manifest = newest[1]
+        return None
+    point, manifest = newest
     head = lease.committed
-    known = (manifest.modified, manifest.schema_modified, manifest.usn, manifest.media_usn)
-    return known == (head.modified, head.schema_modified, head.usn, media.usn)
+    then = (manifest.modified, manifest.schema_modified, manifest.usn)
+    media_then = (manifest.media_known, manifest.media_usn)
+    now = (head.modified, head.schema_modified, head.usn)
+    return point if (then, media_then) == (now, (media.known, media.usn)) else None
 
 
 def _copy_closed(lease: Lease, copy: Path) -> Stamp:
@@ -205,4 +226,5 @@ def _manifest(contents: Contents, packed: Path, size: int, source: _Source) -> M
         media_usn=source.media.usn,
         collection_stamp=source.stamp,
         media_stamp=source.media.stamp,
+        media_known=source.media.known,
     )

@@ -110,10 +110,28 @@ def restore_points(folder: UserFolder) -> list[RestorePoint]:
     return [found[point_id] for point_id in sorted(found)]
 
 
+def readable_points(folder: UserFolder) -> list[RestorePoint]:
+    """Return a user's points, the oldest first; none if they are being removed or unreadable."""
+    try:
+        return restore_points(folder)
+    except OSError:
+        return []
+
+
 def newest_point(folder: UserFolder) -> datetime | None:
     """Return when a user's newest point was taken (UTC), None if there is none."""
     points = restore_points(folder)
     return points[-1].taken_at if points else None
+
+
+def pin(folder: UserFolder, point: RestorePoint) -> RestorePoint:
+    """Let a point never be removed automatically, and return it as it is named from then on.
+
+    Raises FileNotFoundError if it is gone.
+    """
+    pinned = named_point(folder, point.id, point.reason, pinned=True, packed=point.packed)
+    atomic_files.replace(point.path, pinned.path)
+    return pinned
 
 
 def keep_replaced(folder: UserFolder, *, pinned: bool, keep: int, reason: str = UPLOAD) -> Path:

@@ -29,6 +29,9 @@ from syncserver.control.output import (
 COLUMNS: Final = ("id", "taken", "reason", "bytes", "notes", "reviews", "media", "state")
 # Missing media are named one by one up to this many.
 MOST_NAMES: Final = 20
+MEDIA_UNKNOWN: Final = (
+    "the media were not recorded, as their index cannot be read: ctl.py check says what to do"
+)
 
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="The user's name.")]
 OptionalUser = Annotated[str | None, typer.Argument(metavar="[USER]", help="The user's name.")]
@@ -91,14 +94,18 @@ def restore(
     direction at its next sync: choose Download.
     """
     installation = open_installation(config)
-    (folder,) = _chosen(installation, user_name, everybody=False)
-    restored = run_errand(installation, "restore", "restoring", folder=folder, snapshot=snapshot)
+    ((folder, name),) = _chosen(installation, user_name, everybody=False).items()
+    restored = run_errand(
+        installation, "restore", "restoring", user=name, folder=folder, snapshot=snapshot
+    )
     if as_json:
         print_json(restored)
         return
     say(
         f"restored {restored['snapshot']}: {restored['notes']} notes, {restored['reviews']} reviews"
     )
+    if not restored["media_known"]:
+        note("the media of that time were not recorded: those that are here stay as they are")
     _tell_media(restored["media"])
     say("At its next sync each device asks for a direction: choose Download.")
 
@@ -152,9 +159,12 @@ def _exit_if_any_failed(results: dict[str, dict[str, Any]]) -> None:
 def _taken(result: dict[str, Any]) -> str:
     if result["problem"]:
         return f"no restore point: {result['problem']}"
-    if result["snapshot"] is None:
-        return "empty, or unchanged since the newest restore point"
-    return f"{result['snapshot']} ({result['notes']} notes, {result['stored_bytes']} bytes)"
+    if result["snapshot"] is not None:
+        told = f"{result['snapshot']} ({result['notes']} notes, {result['stored_bytes']} bytes)"
+        told += ", unchanged since then, is pinned" if result["unchanged"] else ""
+    else:
+        told = "unchanged since the newest restore point" if result["unchanged"] else "empty"
+    return told if result.get("media_known", True) else f"{told}; {MEDIA_UNKNOWN}"
 
 
 def _drilled(result: dict[str, Any]) -> str:
@@ -163,7 +173,9 @@ def _drilled(result: dict[str, Any]) -> str:
     if result["snapshot"] is None:
         return "there is no restore point"
     counts = f"{result['notes']} notes, {result['cards']} cards, {result['reviews']} reviews"
-    media = f"{result['media']} media files, {result['media_missing']} of them missing now"
+    media = "its media were not recorded"
+    if result["media"] is not None:
+        media = f"{result['media']} media files, {result['media_missing']} of them missing now"
     return f"{result['snapshot']} can be restored: {counts}, {media}"
 
 

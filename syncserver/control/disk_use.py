@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncserver.collections.folders import UserFolder
+from syncserver.collections.restore_points import readable_points
 
 
 @dataclass(slots=True)
 class DiskUse:
-    """Files and bytes; one that has several names (shared media) is counted once in `on_disk`."""
+    """How many, and bytes; a file that has several names (shared media) is counted once in `on_disk`."""
 
     collections: int = 0
     collection_bytes: int = 0
     media_files: int = 0
     media_bytes: int = 0
-    backup_files: int = 0
+    backups: int = 0
     backup_bytes: int = 0
     on_disk: int = 0
     _seen: set[tuple[int, int]] = field(default_factory=set)
@@ -29,8 +30,8 @@ class DiskUse:
         for status in _files(folder.path / "media"):
             self.media_files += 1
             self.media_bytes += status.st_size
+        self.backups += len(readable_points(folder))
         for status in _files(folder.backups):
-            self.backup_files += 1
             self.backup_bytes += status.st_size
         for status in _files(folder.path):
             self._add_room(status)

@@ -9,44 +9,51 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from syncserver import events
 from syncserver.collections import data_root_lock
 from syncserver.control.installation import Installation, enter_data_root
-from syncserver.control.operator import acting_operator, command_name, operator_name
+from syncserver.control.operator import command_name, operator_name
 from syncserver.errands import channel
 from syncserver.errands.errand import Converse, Talk
 from syncserver.errands.errand import Progress as ReportProgress
 from syncserver.services import Services
 
 
-def run_errand(installation: Installation, errand: str, title: str, **arguments: Any) -> Any:
+def run_errand(
+    installation: Installation, errand: str, title: str, *, user: str = "", **arguments: Any
+) -> Any:
     """Run an errand and return its result, with a progress bar on a terminal.
 
-    Raises ErrandFailed, NoAnswer, and DataRootInUse while another command works on the files.
+    `user` is the name of the user whom it is about. Raises ErrandFailed, NoAnswer, and DataRootInUse
+    while another command works on the files.
     """
     enter_data_root(installation.settings.data_root)
-    request = channel.Request(errand, arguments, operator_name())
-    with acting_operator(), progress_bar(title) as progress:
+    request = channel.Request(errand, arguments, operator_name(), user)
+    with events.saying(**request.log_fields), progress_bar(title) as progress:
         if _server_owns(installation.settings.data_root):
             return channel.ask_server(installation.settings.data_root, request, progress)
         return _run_here(installation, request, progress)
 
 
 @contextmanager
-def conversation(installation: Installation, errand: str, **arguments: Any) -> Iterator[Converse]:
+def conversation(
+    installation: Installation, errand: str, *, user: str, **arguments: Any
+) -> Iterator[Converse]:
     """Begin an errand in several steps, at the running server or here when there is none.
 
+    `user` is the name of the user whom it is about.
     Leaving the block ends it. Each step raises what the errand does, or ErrandFailed, NoAnswer.
     Raises DataRootInUse while another command works on the files.
     """
     data_root = installation.settings.data_root
     enter_data_root(data_root)
-    request = channel.Request(errand, arguments, operator_name())
+    request = channel.Request(errand, arguments, operator_name(), user)
     if _server_owns(data_root):
         with channel.talking_to_server(data_root, request) as converse:
             yield converse
         return
     with (
-        acting_operator(),
+        events.saying(**request.log_fields),
         _services_here(installation) as services,
         closing(channel.begin_talk(services, request)) as talk,
     ):

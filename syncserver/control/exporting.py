@@ -20,8 +20,9 @@ from syncserver.control.installation import (
     open_accounts,
     open_installation,
 )
-from syncserver.control.output import CommandFailed, print_json, say
+from syncserver.control.output import WRONG_USAGE, CommandFailed, print_json, say
 from syncserver.errors import UploadRefused
+from syncserver.moving.colpkg import SUFFIX
 from syncserver.sync.collection_file import Holdings, validated_collection
 
 LOOK_SECONDS: Final = 0.2
@@ -46,6 +47,9 @@ def export(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     as_json: JsonOption = False,
 ) -> None:
     """Write a user's whole collection into a package (.colpkg) that Anki imports."""
+    if file.suffix.lower() != SUFFIX:  # no other is imported, neither here nor by Anki
+        text = f"{file}: export writes a collection package: name a file that ends in {SUFFIX}"
+        raise CommandFailed(text, WRONG_USAGE)
     installation = open_installation(config)
     media = not without_media
     with _target(file, force=force) as target, lent(installation, user_name, media=media) as copy:
@@ -85,8 +89,9 @@ def copy(
 def lent(installation: Installation, user_name: str, *, media: bool) -> Iterator[dict[str, Any]]:
     """Have a copy of a user's collection and media for the length of the block."""
     with open_accounts(installation) as accounts:
-        folder = accounts.user(user_name).folder
-    with conversation(installation, "lend", folder=folder, media=media) as converse:
+        user = accounts.user(user_name)
+    arguments = {"folder": user.folder, "media": media}
+    with conversation(installation, "lend", user=user.name, **arguments) as converse:
         yield converse(None)
         converse({})
 

@@ -58,7 +58,7 @@ def import_files(
 
     Raises NotMovable, ErrandFailed, NoAnswer, DiskFull.
     """
-    with conversation(installation, "receive", folder=folder) as converse:
+    with conversation(installation, "receive", user=name, folder=folder) as converse:
         told = converse(None)
         places = Places(*(Path(told[key]) for key in ("collection", "media", "manifest")))
         with progress_bar(f"reading {name}") as progress:

@@ -37,8 +37,5 @@ def called_command(arguments: Sequence[str]) -> str:
 @contextmanager
 def acting_operator() -> Iterator[None]:
     """Have the events of the block say by whom they were caused."""
-    token = events.request_fields.set({"operator": operator_name()})
-    try:
+    with events.saying(operator=operator_name()):
         yield
-    finally:
-        events.request_fields.reset(token)

@@ -39,7 +39,7 @@ def restore_offsite(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption =
     copy = _restore_accounts(installation, offsite_copies(installation))
     with open_accounts(installation) as accounts:
         names = {user.folder: user.name for user in accounts.users.all_users()}
-    results = run_errand(installation, "restore-copies", "restoring", folders=list(names))
+    results = run_errand(installation, "restore-copies", "restoring", folders=names)
     by_name = {names[folder]: result for folder, result in results.items()}
     if as_json:
         print_json({"accounts": copy, "users": by_name})
@@ -89,4 +89,5 @@ def _words(result: dict[str, Any]) -> str:
     media = result["media"]
     missing = f", {len(media['missing'])} missing" if media["missing"] else ""
     files = media["unchanged"] + media["brought_back"]
-    return f"{result['snapshot']}: {result['notes']} notes, {files} media files{missing}"
+    told = f"{files} media files{missing}" if result["media_known"] else "its media are not known"
+    return f"{result['snapshot']}: {result['notes']} notes, {told}"

@@ -72,8 +72,8 @@ def shell(
         raise CommandFailed("say either --commit or --discard", WRONG_USAGE)
     installation = open_installation(config)
     with open_accounts(installation) as accounts:
-        folder = accounts.user(user_name).folder
-    with conversation(installation, "edit", folder=folder) as converse:
+        user = accounts.user(user_name)
+    with conversation(installation, "edit", user=user.name, folder=user.folder) as converse:
         path = Path(converse(None)["collection"])
         outcome = _work(path, user_name, command)
         keep = outcome.changed and not outcome.exit_code and _is_kept(outcome, commit, discard)

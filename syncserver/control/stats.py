@@ -86,7 +86,7 @@ def _disk(use: DiskUse, free: int) -> dict[str, int]:
         "collection_bytes": use.collection_bytes,
         "media_files": use.media_files,
         "media_bytes": use.media_bytes,
-        "backup_files": use.backup_files,
+        "backups": use.backups,
         "backup_bytes": use.backup_bytes,
         "users_on_disk_bytes": use.on_disk,
         "free_bytes": free,
@@ -105,7 +105,7 @@ def _say_disk(disk: dict[str, int]) -> None:
     for count, size, one, several in (
         ("collections", "collection_bytes", "collection", "collections"),
         ("media_files", "media_bytes", "media file", "media files"),
-        ("backup_files", "backup_bytes", "backup", "backups"),
+        ("backups", "backup_bytes", "backup", "backups"),
     ):
         say(f"{counted(disk[count], one, several)}: {readable(disk[size])}")
     say(f"on disk: {readable(disk['users_on_disk_bytes'])}, free: {readable(disk['free_bytes'])}")

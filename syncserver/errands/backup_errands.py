@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final
 
+from syncserver import events
 from syncserver.backups.drill import drill as drill_one
 from syncserver.backups.manifest import Manifest, read_manifest
 from syncserver.backups.packing import PART_SIZE, SnapshotDamaged, Step
@@ -22,7 +23,10 @@ from syncserver.sync.collection_file import holdings
 from syncserver.sync.moving_in import NOTHING
 
 # What of a manifest is told.
-TOLD: Final = ("sound", "notes", "cards", "reviews", "media_files", "media_bytes", "stored_bytes")
+TOLD: Final = (
+    *("sound", "notes", "cards", "reviews", "stored_bytes"),
+    *("media_known", "media_files", "media_bytes"),
+)
 
 Result = dict[str, Any]
 
@@ -49,15 +53,21 @@ class _Bar:
 
 
 def backup(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
-    """Take a point of each of `folders`, pinned if `pin`; return what became of each."""
+    """Take a point of each of `folders`, pinned if `pin`; return what became of each.
+
+    `snapshot` is None where there is nothing to keep, or nothing new and nothing to pin.
+    """
     service = services.restore_points
 
     def work(folder: str, step: Step) -> Result:
         service.complete(folder, step)
-        point = service.take(folder, MANUAL, pinned=arguments["pin"], step=step)
-        if point is None:
-            return {"problem": None, "snapshot": None}
-        return {"problem": None, **_document(point, read_manifest(point), offsite=False)}
+        present = service.take(folder, MANUAL, pinned=arguments["pin"], step=step)
+        if present is None:
+            return {"problem": None, "snapshot": None, "unchanged": False}
+        point = _told(service, present.point)
+        if not present.is_new and not arguments["pin"]:
+            point = {"snapshot": None, "media_known": point["media_known"]}
+        return {"problem": None, "unchanged": not present.is_new, **point}
 
     return _for_each(service, arguments["folders"], work, progress)
 
@@ -71,10 +81,7 @@ def snapshots(
         return _copies(service, folder)
     with suppress(ServerBusy):  # without room those not looked at yet are listed as such
         service.complete(folder)
-    return [
-        _document(point, read_manifest(point), offsite=_is_offsite(service, point))
-        for point in reversed(service.points(folder))
-    ]
+    return [_told(service, point) for point in reversed(service.points(folder))]
 
 
 def restore(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
@@ -92,8 +99,11 @@ def restore(services: Services, arguments: Mapping[str, Any], progress: Progress
 
 
 def restore_copies(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
-    """Restore the newest off-site copy of each of `folders` that has no collection here."""
-    service = services.restore_points
+    """Restore the newest off-site copy of each of `folders` that has no collection here.
+
+    They come with the names of their users.
+    """
+    service, names = services.restore_points, arguments["folders"]
 
     def work(folder: str, step: Step) -> Result:
         if _holds_something(service, folder):
@@ -101,10 +111,11 @@ def restore_copies(services: Services, arguments: Mapping[str, Any], progress: P
         point = fetched_point(service, folder, NEWEST)
         if point is None:
             return {"snapshot": None, "problem": None, "present": False}
-        restored = restore_point(service, folder, point, step, media_first=True)
+        with events.saying(user=names[folder]):
+            restored = restore_point(service, folder, point, step, media_first=True)
         return {"problem": None, **asdict(restored)}
 
-    return _for_each(service, arguments["folders"], work, progress)
+    return _for_each(service, list(names), work, progress)
 
 
 def drill(services: Services, arguments: Mapping[str, Any], progress: Progress) -> Result:
@@ -156,12 +167,15 @@ def _copies(service: RestorePoints, folder: str) -> list[Result]:
     return [_document(one.point, one.manifest, offsite=True) for one in reversed(copies)]
 
 
-def _is_offsite(service: RestorePoints, point: RestorePoint) -> bool:
-    return service.offsite is not None and service.offsite.holds(point)
+def _told(service: RestorePoints, point: RestorePoint) -> Result:
+    offsite = service.offsite is not None and service.offsite.holds(point)
+    return _document(point, read_manifest(point), offsite=offsite)
 
 
 def _document(point: RestorePoint, manifest: Manifest | None, *, offsite: bool) -> Result:
     told = {name: getattr(manifest, name) for name in TOLD} if manifest else dict.fromkeys(TOLD)
+    if not told["media_known"]:
+        told.update(media_files=None, media_bytes=None)
     return {
         "snapshot": point.id,
         "taken_at": point.taken_at.timestamp(),

@@ -54,11 +54,20 @@ class ServerHangs(NoAnswer):
 
 
 class Request(msgspec.Struct):
-    """An errand's name and its arguments, and who sent it, for the audit trail."""
+    """An errand's name and its arguments; for the audit trail who sent it, and whom it is about.
+
+    `user` is empty if that is nobody, or more than one.
+    """
 
     errand: str
     arguments: dict[str, Any]
     operator: str = ""
+    user: str = ""
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """What all events say that the errand causes."""
+        return {"operator": self.operator, **({"user": self.user} if self.user else {})}
 
 
 class Message(msgspec.Struct, omit_defaults=True):
@@ -123,7 +132,7 @@ class ErrandListener:
 
         try:
             request = msgspec.json.decode(connection.recv_bytes(), type=Request)
-            events.request_fields.set({"operator": request.operator})
+            events.request_fields.set(request.log_fields)
             if request.errand in TALKS:
                 talk = begin_talk(self._services, request)
                 result = hold(talk, lambda told: self._converse(connection, sender, told))

@@ -129,9 +129,11 @@ def replace_by_package(call: Call, user: User, path: Path, *, allow_full_sync: b
         shutil.rmtree(media)
         media.with_suffix(".db").unlink(missing_ok=True)
         path.with_suffix(".unpacked").unlink(missing_ok=True)
+    notes = candidate.holdings.notes
+    log.info(events.COLLECTION_UPLOADED, notes=notes, collection=user.name)
     log.info(events.API_CHANGE, operation=call.operation, collection=user.name)
     log.info(events.PACKAGE_IMPORTED, kind="collection", collection=user.name)
-    return candidate.holdings.notes
+    return notes
 
 
 def _most_unpacked(call: Call, user: User) -> int:

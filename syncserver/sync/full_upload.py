@@ -43,7 +43,7 @@ def replace_collection(
 ) -> None:
     """Put `candidate` in the stored collection's place, which becomes a restore point.
 
-    When this returns it is on disk. A stored collection that holds more notes or newer reviews than
+    When this returns it is on disk; who calls this says in the log what it was. A stored collection that holds more notes or newer reviews than
     what replaces it is pinned and logged as a warning, unless that is a restore: somebody may have
     clicked the wrong button.
     """
@@ -53,7 +53,6 @@ def replace_collection(
         atomic_files.replace(candidate.path, lease.folder.collection)
     finally:
         lease.forget_committed()
-    log.info(events.COLLECTION_UPLOADED, notes=candidate.holdings.notes)
 
 
 def _keep_stored(lease: Lease, candidate: Candidate, backups_keep: int, reason: str) -> None:

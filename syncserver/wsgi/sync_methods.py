@@ -218,6 +218,7 @@ def upload(call: Call) -> Answer:
     ):
         tally.received["notes"] = candidate.holdings.notes
         full_upload.replace_collection(lease, candidate, settings.backups_keep)
+        log.info(events.COLLECTION_UPLOADED, notes=candidate.holdings.notes)
     metrics.FULL_UPLOADS["accepted"].inc()
     return UPLOAD_ACCEPTED
 

@@ -15,6 +15,12 @@ OPTIONS = {"snapshot_interval": 0}
 FAILED, WRONG_USAGE, NO_SUCH_USER = 1, 2, 67
 
 
+@pytest.fixture
+def empty_account(server: WatchedServer) -> Account:
+    """An account that no device has synced with yet."""
+    return server.new_account()
+
+
 @pytest.fixture(params=["with a server", "without one"])
 def _server_or_none(
     request: pytest.FixtureRequest, server: WatchedServer, laptop: Device
@@ -34,7 +40,7 @@ class TestEveryCommand:
         taken = keeper.must("backup", account.name)
         assert "(3 notes, " in taken.output
         again = keeper.must("backup", account.name)
-        assert "unchanged since the newest restore point" in again.output
+        assert again.output == f"{account.name}: unchanged since the newest restore point\n"
         (point,) = keeper.points(account)
         assert point["snapshot"] in taken.output
         assert (point["reason"], point["pinned"], point["offsite"]) == ("manual", False, False)
@@ -47,6 +53,29 @@ class TestEveryCommand:
         drilled = keeper.must("restore-drill", account.name)
         assert "can be restored: 3 notes, 3 cards, 0 reviews" in drilled.output
 
+    def test_pins_the_newest_point_if_that_has_the_present_state(
+        self, keeper: Keeper, server: WatchedServer, account: Account
+    ) -> None:
+        snapshot = keeper.backup(account)
+        pinned = keeper.must("backup", "--all", "--pin")
+        (line,) = [one for one in pinned.output.splitlines() if account.name in one]
+        assert line.startswith(f"{account.name}: {snapshot} (3 notes, ")
+        assert line.endswith("unchanged since then, is pinned")
+        (point,) = keeper.points(account)
+        assert (point["snapshot"], point["pinned"], point["notes"]) == (snapshot, True, 3)
+        again = keeper.must("backup", account.name, "--pin", "--json").json[account.name]
+        assert (again["snapshot"], again["pinned"], again["unchanged"]) == (snapshot, True, True)
+        assert len(keeper.files(account)) == 1
+        assert counted_backups(keeper) == len(list(server.data_root.rglob("*.anki2.zst")))
+        assert "can be restored: 3 notes" in keeper.must("restore-drill", account.name).output
+
+    def test_tells_an_empty_collection_from_an_unchanged_one(
+        self, keeper: Keeper, empty_account: Account
+    ) -> None:
+        taken = keeper.must("backup", empty_account.name, "--pin")
+        assert taken.output == f"{empty_account.name}: empty\n"
+        assert keeper.points(empty_account) == []
+
     def test_refuses_what_makes_no_sense(self, keeper: Keeper, account: Account) -> None:
         assert keeper.ctl("backup").exit_code == WRONG_USAGE
         assert keeper.ctl("backup", account.name, "--all").exit_code == WRONG_USAGE
@@ -55,6 +84,15 @@ class TestEveryCommand:
         assert offsite.exit_code == FAILED
         assert "offsite_url" in offsite.errors
         assert "there is no restore point" in keeper.must("restore-drill", account.name).output
+
+
+def counted_backups(keeper: Keeper) -> int:
+    """Return how many backups `stats` tells, which `doctor --report` has to tell too."""
+    disk = keeper.must("stats", "--json").json["disk"]
+    assert keeper.must("doctor", "--report", "--json").json["sizes"]["backups"] == disk["backups"]
+    many = disk["backups"]
+    assert f"\n{many} backup{'s' if many > 1 else ''}: " in keeper.must("stats").output
+    return int(many)
 
 
 def test_a_pinned_point_outlasts_all_others(
@@ -69,6 +107,29 @@ def test_a_pinned_point_outlasts_all_others(
     assert [point["notes"] for point in keeper.points(account)] == [9, 8, 7, 6, 3]
     assert keeper.points(account)[-1]["pinned"]
     assert server.events("snapshot_taken")[-1]["notes"] == 9
+
+
+def test_a_point_that_is_pinned_afterwards_outlasts_all_others(
+    keeper: Keeper, account: Account, laptop: Device
+) -> None:
+    before = keeper.backup(account)
+    keeper.must("backup", account.name, "--pin")
+    for number in range(6):
+        laptop.add_note(f"{number}", "")
+        assert laptop.sync() == NO_CHANGES
+        keeper.backup(account)
+    assert [point["notes"] for point in keeper.points(account)] == [9, 8, 7, 6, 3]
+    keeper.must("restore", account.name, before)
+
+
+def test_only_what_is_there_now_is_pinned(keeper: Keeper, account: Account, laptop: Device) -> None:
+    before = keeper.backup(account)
+    laptop.add_note("newer", "")
+    assert laptop.sync() == NO_CHANGES
+    keeper.must("backup", account.name, "--pin")
+    now, then = keeper.points(account)
+    assert (now["pinned"], now["notes"]) == (True, 4)
+    assert (then["pinned"], then["snapshot"]) == (False, before)
 
 
 def test_a_terminal_shows_a_bar(operator: Operator) -> None:

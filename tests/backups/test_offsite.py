@@ -147,6 +147,32 @@ def test_media_are_sent_once_however_many_restore_points_name_them(
     assert store.client.stat_object(BUCKET, name).last_modified == stored
 
 
+def test_the_copy_of_a_point_that_is_pinned_afterwards_is_pinned_too(
+    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device, store: ObjectStore
+) -> None:
+    write_media(laptop, "one.mp3", b"sent before it was pinned")
+    refer_to_media(laptop, ["one.mp3"])
+    laptop.sync()
+    sync_media(laptop)
+    snapshot = keeper.backup(account)
+    wait_until_sent(server, snapshot)
+    media = [store.client.stat_object(BUCKET, name) for name in store.names(f"{PREFIX}media/")]
+    keeper.must("backup", account.name, "--pin")
+    sent = f"{PREFIX}users/{server.user_folder(account).name}/collection-{snapshot}"
+    names = [f"{sent}.json", f"{sent}.manual.pinned.anki2.zst", f"{sent}.media.zst"]
+    wait_until(lambda: store.names(sent) == names, "the copy follows")
+    wait_until(lambda: keeper.points(account)[0]["offsite"], "that is noted")
+    (copy,) = listed(keeper, account)
+    assert (copy["snapshot"], copy["pinned"], copy["sound"]) == (snapshot, True, True)
+    again = [store.client.stat_object(BUCKET, name) for name in store.names(f"{PREFIX}media/")]
+    assert [one.last_modified for one in again] == [one.last_modified for one in media]
+
+    shutil.rmtree(server.user_folder(account) / "backups")
+    keeper.must("restore", account.name, snapshot)
+    fetched = keeper.points(account)[-1]
+    assert (fetched["pinned"], fetched["offsite"]) == (True, True)
+
+
 def size(store: ObjectStore, name: str) -> int | None:
     return store.client.stat_object(BUCKET, name).size
 
@@ -205,6 +231,8 @@ def test_a_lost_machine_comes_back_from_the_store_with_its_users_and_their_media
         assert done["users"][anna.name]["notes"] == device.col.note_count()
         assert done["users"][anna.name]["media"]["brought_back"] == len(content)
         assert done["users"][berta.name]["snapshot"] is None
+        audited = keeper.must("audit", "--user", anna.name, "--json").json[-1]
+        assert (audited["event"], audited["user"]) == ("collection_restored", anna.name)
         again = keeper.must("restore-offsite").output
         assert "accounts: those that are here" in again
         assert f"{anna.name}: has a collection here" in again

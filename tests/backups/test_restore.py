@@ -1,6 +1,7 @@
 """After a restore every device ends with the restored state, whatever it had."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -172,6 +173,55 @@ def test_a_restore_whose_media_are_in_trouble_is_told_as_one(
     index.with_name("aside").rename(index)
     server.start()
     download_after_restore(laptop)
+
+
+def not_a_database(index: Path) -> None:
+    index.write_bytes(b"damaged" * 1000)
+
+
+def unreadable_inside(index: Path) -> None:
+    content = index.read_bytes()
+    index.write_bytes(content[:4096] + b"damaged" * ((len(content) - 4096) // 7))
+
+
+@pytest.mark.parametrize("damage", [not_a_database, unreadable_inside])
+def test_a_point_without_a_list_of_media_says_so_and_a_restore_of_it_leaves_them_alone(
+    damage: Callable[[Path], None],
+    keeper: Keeper,
+    server: WatchedServer,
+    account: Account,
+    laptop: Device,
+) -> None:
+    write_media(laptop, "one.mp3", b"one")
+    refer_to_media(laptop, ["one.mp3"])
+    laptop.sync()
+    sync_media(laptop)
+    server.stop()
+    index = server.user_folder(account) / "media.db"
+    sound_index = index.read_bytes()
+    damage(index)
+    server.start()
+    for pin in ((), (), ("--pin",)):
+        assert "the media were not recorded" in keeper.must("backup", account.name, *pin).output
+    told = server.events("media_unusable")[-1]
+    assert told["folder"] == server.user_folder(account).name
+    (point,) = keeper.points(account)
+    assert (point["sound"], point["media_known"], point["media_files"]) == (True, False, None)
+    assert keeper.must("backups", account.name).output.splitlines()[1].split()[-2] == "?"
+    drilled = keeper.must("restore-drill", account.name).output
+    assert drilled.rstrip().endswith("its media were not recorded")
+
+    server.stop()
+    index.write_bytes(sound_index)
+    server.start()
+    with_media = keeper.must("backup", account.name, "--json").json[account.name]
+    assert (with_media["media_known"], with_media["media_files"]) == (True, 1)
+    restored = keeper.must("restore", account.name, point["snapshot"])
+    assert "those that are here stay as they are" in restored.errors
+    assert (server.user_folder(account) / "media" / "one.mp3").read_bytes() == b"one"
+    assert "missing" not in keeper.must("media", "check", account.name).output
+    bring_media_into_step(laptop)
+    assert media_of(laptop) == {"one.mp3": sha1(b"one")}
 
 
 def test_a_damaged_collection_can_be_replaced_by_a_restore_point(

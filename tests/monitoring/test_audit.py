@@ -206,14 +206,31 @@ def test_imports_and_edits_are_kept_with_their_caller(
     operator.add("anna", "secret")
     if with_a_server:
         operator.must("start")
-    add_deck = "col.decks.add_normal_deck_with_name('by hand')"
-    operator.must("shell", "anna", "--commit", "--command", add_deck)
+    add_notes = (
+        "for _ in range(2): note = col.newNote(); note['Front'] = 'by hand'; col.addNote(note)"
+    )
+    operator.must("shell", "anna", "--commit", "--command", add_notes)
     operator.must("copy", "anna", str(tmp_path / "copy.anki2"))
     operator.must("import", "anna", str(tmp_path / "copy.anki2"), "--yes")
-    lines = operator.must("audit", "--json").json
-    done = {line["event"]: line.get("operator") for line in lines}
-    who = operator_of_this_process()
-    assert (done["collection_edited"], done["collection_imported"]) == (who, who)
+    operator.must("restore", "anna", "newest")
+    done = operator.must("audit", "--json").json[1:]
+    # Nothing was uploaded, and no line is about nobody.
+    assert events(done) == ["collection_edited", "collection_imported", "collection_restored"]
+    assert {(line["user"], line["operator"]) for line in done} == {
+        ("anna", operator_of_this_process())
+    }
+    assert operator.must("audit", "--user", "anna", "--json").json[1:] == done
+
+
+def test_an_import_for_a_new_user_is_kept_with_the_name(operator: Operator, tmp_path: Path) -> None:
+    operator.add("anna", "secret")
+    operator.must("copy", "anna", str(tmp_path / "copy.anki2"))
+    create = ("--create", "--password-stdin")
+    new = ("import", "B\u00f6rte", str(tmp_path / "copy.anki2"), *create)
+    operator.must(*new, stdin="secret\n")
+    lines = operator.must("audit", "--user", "B\u00f6rte", "--json").json
+    assert events(lines) == ["collection_imported", "user_added"]
+    assert {line["user"] for line in lines} == {"B\u00f6rte"}
 
 
 def test_a_time_that_is_none_is_wrong_usage(operator: Operator) -> None:

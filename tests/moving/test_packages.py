@@ -108,10 +108,31 @@ def test_an_export_may_leave_the_media_out_and_replaces_nothing_unasked(
     assert [path.name for path in tmp_path.iterdir() if "export" in path.name] == [target.name]
 
 
+@pytest.mark.parametrize("name", ["x.apkg", "x.anki2", "x.zip", "x", ".colpkg"])
+def test_a_file_that_could_not_be_imported_again_is_not_written(
+    server: MovingServer, account: Account, tmp_path: Path, name: str
+) -> None:
+    target = tmp_path / name
+    target.write_bytes(b"something else")
+    result = server.ctl("export", account.name, target, "--force")
+    assert result.exit_code == 2
+    assert "name a file that ends in .colpkg" in result.errors
+    assert target.read_bytes() == b"something else"
+
+
+def test_an_export_may_have_its_ending_in_capitals(
+    server: MovingServer, account: Account, laptop: Device, tmp_path: Path
+) -> None:
+    server.must("export", account.name, tmp_path / "x.COLPKG")
+    server.must("import", account.name, tmp_path / "x.COLPKG", "--yes")
+
+
 def test_a_target_that_cannot_be_written_is_named(
     server: MovingServer, account: Account, laptop: Device, tmp_path: Path
 ) -> None:
-    for target in (tmp_path, tmp_path / "nowhere" / "x.colpkg"):
+    folder = tmp_path / "folder.colpkg"
+    folder.mkdir()
+    for target in (folder, tmp_path / "nowhere" / "x.colpkg"):
         result = server.ctl("export", account.name, target)
         assert result.exit_code == 1
         assert str(target.parent) in result.errors

@@ -440,7 +440,7 @@ def test_a_damaged_collection_is_not_copied_as_if_it_were_sound(
 
 
 @pytest.mark.parametrize(
-    "command", [("shell",), ("sql", "select 1"), ("copy", "x"), ("export", "x")]
+    "command", [("shell",), ("sql", "select 1"), ("copy", "x"), ("export", "x.colpkg")]
 )
 def test_nobody_is_not_found(server: MovingServer, command: tuple[str, ...]) -> None:
     result = server.ctl(command[0], "nobody", *command[1:])

@@ -295,6 +295,25 @@ def test_backups_that_cannot_be_read_cost_nobody_the_metrics(tmp_path: Path) -> 
     assert samples["syncserver_users_without_backup"] == 2
 
 
+def test_backups_of_a_user_whose_collection_is_gone_are_counted(tmp_path: Path) -> None:
+    services = Services(Settings(data_root=tmp_path, password_hash_memory=2**20))
+    services.start()
+    folder = UserFolder(tmp_path / "users" / services.users.add("anna", "secret").folder)
+    folder.path.mkdir()
+    folder.collection.touch()
+    restore_points.keep_replaced(folder, pinned=True, keep=3)
+    folder.collection.unlink()
+    samples = {
+        sample.name: sample.value
+        for family in EverythingShown(services).collect()
+        for sample in family.samples
+    }
+    services.close()
+    assert samples["syncserver_backups"] == 1
+    assert samples["syncserver_users_with_backup"] == 0
+    assert samples["syncserver_users_without_backup"] == 0
+
+
 def test_metrics_and_readiness_survive_the_loss_of_the_data_root(tmp_path: Path) -> None:
     services = Services(Settings(data_root=tmp_path / "data"))
     services.start()

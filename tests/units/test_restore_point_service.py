@@ -1,10 +1,12 @@
 """Restore points of a data root without a server: what happens to the user meanwhile."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from syncserver.backups.manifest import read_manifest
 from syncserver.backups.service import RestorePoints
 from syncserver.collections.api_work import Work, api_work
 from syncserver.collections.lease import Collections
@@ -45,6 +47,17 @@ def test_a_user_who_is_removed_while_a_point_is_made_does_not_come_back(
         with pytest.raises(FileNotFoundError):
             service.take(ME, MANUAL, step=lambda moment=moment: remove_at(moment))  # type: ignore[misc]
         assert not service.folder(ME).path.exists(), f"after step {moment}"
+
+
+def test_what_is_known_of_points_of_earlier_versions_can_be_read(service: RestorePoints) -> None:
+    taken = service.take(ME, MANUAL)
+    assert taken is not None
+    document = json.loads(taken.point.manifest.read_bytes())
+    assert document.pop("media_known")
+    taken.point.manifest.write_text(json.dumps(document))
+    manifest = read_manifest(taken.point)
+    assert manifest is not None
+    assert (manifest.notes, manifest.media_known) == (1, True)
 
 
 def _steps_of_a_point(service: RestorePoints) -> list[None]:

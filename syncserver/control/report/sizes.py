@@ -11,6 +11,7 @@ from sqlalchemy import Engine, func, select
 from syncserver.accounts import tables
 from syncserver.accounts.database import reading
 from syncserver.collections.folders import UserFolder
+from syncserver.collections.restore_points import readable_points
 
 # Counting the files of a large installation on a slow disk is given up after this.
 COUNT_SECONDS: Final = 15.0
@@ -32,7 +33,6 @@ def stored_sizes(users_folder: Path) -> dict[str, Any]:
     folders = [UserFolder(path) for path in _below(users_folder) if path.is_dir()]
     collections = sorted(_size(folder.collection) for folder in folders)
     media = [_counted(folder.path / "media", deadline) for folder in folders]
-    backups = [_counted(folder.backups, deadline) for folder in folders]
     return {
         "folders": len(folders),
         "largest_collection_bytes": collections[-1] if collections else 0,
@@ -40,8 +40,8 @@ def stored_sizes(users_folder: Path) -> dict[str, Any]:
         "most_media_files": max((files for files, _ in media), default=0),
         "media_files": sum(files for files, _ in media),
         "media_bytes": sum(size for _, size in media),
-        "backup_files": sum(files for files, _ in backups),
-        "backup_bytes": sum(size for _, size in backups),
+        "backups": sum(len(readable_points(folder)) for folder in folders),
+        "backup_bytes": sum(_counted(folder.backups, deadline)[1] for folder in folders),
         "complete": time.monotonic() < deadline,
     }
 

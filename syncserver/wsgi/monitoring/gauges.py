@@ -2,17 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 
 from syncserver import __version__
-from syncserver.collections import restore_points
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.overview import overview
-from syncserver.collections.restore_points import RestorePoint
+from syncserver.collections.restore_points import RestorePoint, readable_points
 from syncserver.errors import ServerBusy
 from syncserver.metrics import REGISTRY
 from syncserver.services import Services
@@ -72,18 +71,18 @@ def _users(services: Services) -> Iterator[Metric]:
     yield _gauge("users", "Users that have an account.", len(users))
     root = services.settings.users_folder
     folders = [UserFolder(root / user.folder) for user in users]
-    yield from _backups([folder for folder in folders if os.path.exists(folder.collection)])
+    yield from _backups({folder: readable_points(folder) for folder in folders})
 
 
-def _backups(folders: Sequence[UserFolder]) -> Iterator[Metric]:
-    of_users = [_points(folder) for folder in folders]
-    known = [points[-1].taken_at for points in of_users if points]
-    yield _gauge("backups", "Backups of all users.", sum(map(len, of_users)))
+def _backups(of_users: Mapping[UserFolder, Sequence[RestorePoint]]) -> Iterator[Metric]:
+    in_use = [points for folder, points in of_users.items() if os.path.exists(folder.collection)]
+    known = [points[-1].taken_at for points in in_use if points]
+    yield _gauge("backups", "Backups of all users.", sum(map(len, of_users.values())))
     yield _gauge(
         "users_with_backup", "Users with a collection and at least one backup of it.", len(known)
     )
     yield _gauge(
-        "users_without_backup", "Users with a collection and no backup.", len(folders) - len(known)
+        "users_without_backup", "Users with a collection and no backup.", len(in_use) - len(known)
     )
     if known:
         yield _moment(
@@ -94,13 +93,6 @@ def _backups(folders: Sequence[UserFolder]) -> Iterator[Metric]:
             "When the newest backup was made of the user for whom that is longest ago.",
             min(known),
         )
-
-
-def _points(folder: UserFolder) -> list[RestorePoint]:
-    try:
-        return restore_points.restore_points(folder)
-    except OSError:  # it is being removed, or cannot be read: then it is no backup
-        return []
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -274,5 +274,6 @@ def test_what_an_errand_does_is_said_to_be_its_senders(
         seen.append(events.request_fields.get())
 
     monkeypatch.setitem(ERRANDS, "look", look)
-    ask_server(services.settings.data_root, Request("look", {}, operator="anna"), no_progress)
-    assert seen == [{"operator": "anna"}]
+    for request in (Request("look", {}, "anna"), Request("look", {}, "anna", user="bob")):
+        ask_server(services.settings.data_root, request, no_progress)
+    assert seen == [{"operator": "anna"}, {"operator": "anna", "user": "bob"}]
