@@ -85,8 +85,9 @@ class RestorePoints:
         """Take a point of a user's collection now, outside of the caller's lease.
 
         None if the collection is empty. If the newest point has it already, that is returned, and
-        pinned if that is asked for. `reason` is a word of small letters. Raises SnapshotDamaged, SyncConflict while a sync does not end, ServerBusy,
-        DiskFull (below `snapshots_min_free` too); the first and the last are logged.
+        pinned if that is asked for. `reason` is a word of small letters. Raises SnapshotDamaged,
+        SyncConflict while a sync does not end, ServerBusy, DiskFull (below `snapshots_min_free` too);
+        the first and the last are logged.
         """
         with _explained(folder, reason):
             self._check_room(self.folder(folder))

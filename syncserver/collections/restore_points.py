@@ -134,17 +134,15 @@ def pin(folder: UserFolder, point: RestorePoint) -> RestorePoint:
     return pinned
 
 
-def keep_replaced(folder: UserFolder, *, pinned: bool, keep: int, reason: str = UPLOAD) -> Path:
+def keep_replaced(folder: UserFolder, *, pinned: bool, reason: str = UPLOAD) -> RestorePoint:
     """Make a point of the user's closed collection, which is about to be replaced.
 
-    Returns its path. Of the points of this reason that are not pinned it stays, and as many of the
-    newest others as make up `keep`: where the clock was set back, it is not the newest by its name.
+    Once it has been, `make_way` removes older ones: they would be lost for nothing if that failed.
     """
     point = new_point(folder, reason, pinned=pinned, packed=False)
     atomic_files.keep_as(folder.collection, point.path)
     _move_write_ahead_log(folder.collection, point.path)
-    _make_way(folder, point, keep)
-    return point.path
+    return point
 
 
 def keep_copy(folder: UserFolder, *, keep: int, reason: str) -> RestorePoint:
@@ -156,12 +154,15 @@ def keep_copy(folder: UserFolder, *, keep: int, reason: str) -> RestorePoint:
     with atomic_files.temporary_file(folder.temporary) as copy:
         atomic_files.copy(folder.collection, copy)
         atomic_files.hand_in(copy, point.path)
-    _make_way(folder, point, keep)
+    make_way(folder, point, keep)
     return point
 
 
-def _make_way(folder: UserFolder, new: RestorePoint, keep: int) -> None:
-    """Remove the oldest points of the reason of a new one that are not pinned, but `keep`."""
+def make_way(folder: UserFolder, new: RestorePoint, keep: int) -> None:
+    """Remove the oldest points of the reason of a new one that are not pinned, but `keep`.
+
+    The new one stays: where the clock was set back, it is not the newest by its name.
+    """
     others = [
         one
         for one in restore_points(folder)

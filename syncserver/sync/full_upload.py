@@ -13,6 +13,7 @@ from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Lease
 from syncserver.collections.libanki import LibankiCollection
 from syncserver.collections.libanki_errors import CollectionDamaged
+from syncserver.collections.restore_points import RestorePoint
 from syncserver.sync.collection_file import Holdings, holdings, validated_collection
 
 log = structlog.get_logger()
@@ -43,35 +44,37 @@ def replace_collection(
 ) -> None:
     """Put `candidate` in the stored collection's place, which becomes a restore point.
 
-    When this returns it is on disk; who calls this says in the log what it was. A stored collection that holds more notes or newer reviews than
-    what replaces it is pinned and logged as a warning, unless that is a restore: somebody may have
-    clicked the wrong button.
+    When this returns it is on disk; who calls this says in the log what it was. A stored collection
+    that holds more notes or newer reviews than what replaces it is pinned and logged as a warning,
+    unless that is a restore: somebody may have clicked the wrong button.
     """
-    if lease.folder.collection.exists():
-        _keep_stored(lease, candidate, backups_keep, reason)
+    kept = _keep_stored(lease, candidate, reason) if lease.folder.collection.exists() else None
     try:
         atomic_files.replace(candidate.path, lease.folder.collection)
     finally:
         lease.forget_committed()
+    if kept is not None:
+        restore_points.make_way(lease.folder, kept, backups_keep)
 
 
-def _keep_stored(lease: Lease, candidate: Candidate, backups_keep: int, reason: str) -> None:
+def _keep_stored(lease: Lease, candidate: Candidate, reason: str) -> RestorePoint | None:
+    """Make a restore point of the stored collection, and return it; None if that holds nothing."""
     stored = _stored_holdings(lease)
     # Closing folds the write-ahead log in; one left beside the new file would corrupt it.
     lease.close_collection()
     loses = stored is None or stored.exceed(candidate.holdings)
     pinned = loses and reason != restore_points.RESTORE
-    if stored != Holdings(notes=0, newest_review=0):
-        backup = restore_points.keep_replaced(
-            lease.folder, pinned=pinned, keep=backups_keep, reason=reason
+    if stored == Holdings(notes=0, newest_review=0):
+        return None
+    kept = restore_points.keep_replaced(lease.folder, pinned=pinned, reason=reason)
+    if pinned:
+        log.warning(
+            events.BACKUP_PINNED,
+            backup=kept.path.name,
+            stored_notes=stored.notes if stored else None,
+            uploaded_notes=candidate.holdings.notes,
         )
-        if pinned:
-            log.warning(
-                events.BACKUP_PINNED,
-                backup=backup.name,
-                stored_notes=stored.notes if stored else None,
-                uploaded_notes=candidate.holdings.notes,
-            )
+    return kept
 
 
 def _stored_holdings(lease: Lease) -> Holdings | None:

@@ -54,7 +54,7 @@ def test_the_backup_that_was_just_made_is_the_newest(tmp_path: Path) -> None:
     folder = UserFolder(tmp_path)
     folder.collection.touch()
     before = datetime.now(timezone.utc)
-    restore_points.keep_replaced(folder, pinned=True, keep=3)
+    restore_points.keep_replaced(folder, pinned=True)
     newest = restore_points.newest_point(folder)
     assert newest is not None
     assert before <= newest <= datetime.now(timezone.utc)
@@ -301,7 +301,7 @@ def test_backups_of_a_user_whose_collection_is_gone_are_counted(tmp_path: Path) 
     folder = UserFolder(tmp_path / "users" / services.users.add("anna", "secret").folder)
     folder.path.mkdir()
     folder.collection.touch()
-    restore_points.keep_replaced(folder, pinned=True, keep=3)
+    restore_points.keep_replaced(folder, pinned=True)
     folder.collection.unlink()
     samples = {
         sample.name: sample.value

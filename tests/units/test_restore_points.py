@@ -7,12 +7,16 @@ import pytest
 
 from syncserver.collections import restore_points
 from syncserver.collections.folders import UserFolder
+from syncserver.collections.lease import Collections
 from syncserver.collections.retention import MANUAL, Limits
+from syncserver.settings import Settings
+from syncserver.sync.collection_file import Holdings
+from syncserver.sync.full_upload import Candidate, replace_collection
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> UserFolder:
-    folder = UserFolder(tmp_path / "user")
+    folder = UserFolder(tmp_path / "users" / "user")
     folder.prepare()
     return folder
 
@@ -21,7 +25,9 @@ def keep(folder: UserFolder, content: str, *, pinned: bool = False, most: int = 
     """Store a collection with this content, and keep it."""
     folder.collection.unlink(missing_ok=True)
     folder.collection.write_text(content, encoding="ascii")
-    return restore_points.keep_replaced(folder, pinned=pinned, keep=most)
+    kept = restore_points.keep_replaced(folder, pinned=pinned)
+    restore_points.make_way(folder, kept, most)
+    return kept.path
 
 
 def contents(folder: UserFolder) -> list[str]:
@@ -76,6 +82,18 @@ def test_what_is_taken_after_the_clock_was_set_back_is_not_thinned_out_at_once(
     one = Limits(recent=1, daily=0, weekly=0, monthly=0, before_changes=1)
     restore_points.thin_out(folder, one, taken)
     assert contents(folder) == ["taken", "4"]
+
+
+def test_a_replacement_that_fails_costs_no_older_point(folder: UserFolder, tmp_path: Path) -> None:
+    older = [keep(folder, f"{number}") for number in range(3)]
+    folder.collection.unlink()
+    collections = Collections(Settings(data_root=tmp_path))
+    that_is_gone = Candidate(tmp_path / "no such file", Holdings(notes=1, newest_review=1))
+    with collections.lease(folder.path.name) as lease:
+        lease.collection.execute("insert into revlog values (1, 1, 0, 3, 1, 1, 2500, 1000, 1)")
+    with pytest.raises(FileNotFoundError), collections.lease(folder.path.name) as lease:
+        replace_collection(lease, that_is_gone, backups_keep=3)
+    assert [path for path in older if not path.exists()] == []
 
 
 def test_what_other_people_put_there_stays(folder: UserFolder) -> None:
