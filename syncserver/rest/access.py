@@ -13,6 +13,7 @@ from syncserver.wsgi.client_address import TrustedProxies
 from syncserver.wsgi.request_chain import RequestContext
 
 ANY: Final = "*"
+NOBODYS: Final = "The token is unknown, revoked or expired."
 CORS_MAX_AGE_SECONDS: Final = 600
 CORS_REQUEST_HEADERS: Final = (
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key"
@@ -39,10 +40,17 @@ def authenticate(
     services: Services, context: RequestContext, request: Request, scope: Scope
 ) -> Bearer:
     """Return who calls with a token that has `scope`. Raises Unauthenticated, ScopeTooNarrow."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer":
-        raise Unauthenticated("Send a token: Authorization: Bearer <token>.")
-    return bearer_of(services, context, token.strip(), scope)
+    return bearer_of(services, context, _token(request), scope)
+
+
+def check_still_known(services: Services, request: Request, bearer: Bearer) -> None:
+    """Raise Unauthenticated if the token has been revoked, or its user removed, since it was used.
+
+    A body may take as long as it likes to come.
+    """
+    now = services.api_tokens.authenticate(_token(request))
+    if now is None or now.user.id != bearer.user.id:
+        raise Unauthenticated(NOBODYS)
 
 
 def bearer_of(services: Services, context: RequestContext, token: str, scope: Scope) -> Bearer:
@@ -52,13 +60,21 @@ def bearer_of(services: Services, context: RequestContext, token: str, scope: Sc
     """
     bearer = services.api_tokens.authenticate(token)
     if bearer is None:
-        raise Unauthenticated("The token is unknown, revoked or expired.")
+        raise Unauthenticated(NOBODYS)
     context.bind(user=bearer.user.name, token=bearer.token_id)
     context.is_of(bearer.user.id, bearer.user.limits.requests_per_user)
     services.api_tokens.note_use(bearer, context.address)
     if not bearer.scope.includes(scope):
         raise ScopeTooNarrow(scope.value)
     return bearer
+
+
+def _token(request: Request) -> str:
+    header: str = request.headers.get("Authorization", "")
+    kind, _, token = header.partition(" ")
+    if kind.lower() != "bearer":
+        raise Unauthenticated("Send a token: Authorization: Bearer <token>.")
+    return token.strip()
 
 
 def allow_origin(settings: Settings, request: Request, response: Response) -> None:

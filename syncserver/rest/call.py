@@ -15,6 +15,7 @@ from syncserver.accounts.users import User
 from syncserver.collections import restore_points
 from syncserver.collections.api_work import Work, api_work
 from syncserver.errors import BodyTooLarge
+from syncserver.rest.access import check_still_known
 from syncserver.rest.problems import NotFound
 from syncserver.services import Services
 from syncserver.wsgi.request_body import body_source
@@ -90,9 +91,14 @@ class Call:
             self.keep_before(restore_points.DELETION)
 
     def body_parts(self, limit: int) -> Iterator[bytes]:
-        """Yield the body as it comes. Raises BodyTooLarge beyond `limit` bytes, BadRequest."""
+        """Yield the body as it comes, and make sure at its end that the token is still good.
+
+        Raises BodyTooLarge beyond `limit` bytes, BadRequest, Unauthenticated.
+        """
         source = body_source(self.request, self.context)
         while part := source.read():
             if source.bytes_read > limit:
                 raise BodyTooLarge("The request is too large.", cause=f"more than {limit} bytes")
             yield part
+        if self.bearer is not None:
+            check_still_known(self.services, self.request, self.bearer)

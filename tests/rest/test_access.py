@@ -11,6 +11,7 @@ import pytest
 from syncserver.accounts.scopes import Scope
 from tests.rest.conftest import NewProgram
 from tests.support.accounts import Account
+from tests.support.faults_connection import HandMadeRequest
 from tests.support.our_server import OurServer
 from tests.support.rest_client import RestClient, RestReply
 
@@ -113,6 +114,28 @@ def test_a_revoked_token_is_refused_within_a_second(
 
 def _tokens(ours: OurServer, account: Account) -> list[str]:
     return ours.control("token", "ls", account.name).splitlines()[1:]
+
+
+@pytest.mark.parametrize("what", ["token", "user"])
+def test_a_body_that_ends_after_the_token_did_changes_nothing(
+    what: str, ours: OurServer, account: Account, program: RestClient
+) -> None:
+    [token] = json.loads(ours.control("token", "ls", account.name, "--json"))
+    body = json.dumps({"name": "made too late"}).encode()
+    with HandMadeRequest(ours.port) as request:
+        headers = {"authorization": f"Bearer {program.token}", "content-length": str(len(body))}
+        request.head("/api/v1/decks", {**headers, "content-type": "application/json"})
+        request.send(body[:5])
+        time.sleep(0.3)  # so that the token has been looked at
+        if what == "token":
+            ours.control("token", "revoke", account.name, str(token["id"]))
+        else:
+            ours.control("deluser", account.name, "--yes")
+        assert refused_within_a_second(program)
+        request.send(body[5:])
+        status, _, _ = request.answer()
+    assert status == 401
+    assert list((ours.data_root / "users").glob(f"{account.name}*")) == []
 
 
 def test_the_token_of_a_deleted_user_is_refused_within_a_second(
