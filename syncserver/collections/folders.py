@@ -14,6 +14,8 @@ from pathlib import Path
 
 PRIVATE_FOLDER_MODE = 0o700
 PRIVATE_FILE_MODE = 0o600
+# What SQLite writes beside a database: its write-ahead log and its journal.
+LOG_SUFFIXES = ("-wal", "-journal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,6 @@ class UserFolder:
     def collection(self) -> Path:
         """The collection file."""
         return self.path / "collection.anki2"
-
-    @property
-    def logs_of_collection(self) -> tuple[Path, Path]:
-        """What SQLite writes beside the collection: its write-ahead log and its journal."""
-        name = self.collection.name
-        return self.path / f"{name}-wal", self.path / f"{name}-journal"
 
     @property
     def backups(self) -> Path:
@@ -58,6 +54,11 @@ class UserFolder:
     def prepare_backups(self) -> None:
         """Make the folder of restore points."""
         self.backups.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
+
+    def remove_logs_of_nothing(self) -> None:
+        """Remove the logs of a collection that is gone: SQLite would play them into the next one."""
+        for suffix in LOG_SUFFIXES:
+            self.collection.with_name(f"{self.collection.name}{suffix}").unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove the user's files; a crash leaves a folder that is not the user's any more."""

@@ -110,9 +110,7 @@ class Slot:
         """
         with atomic_files.temporary_file(self.folder.temporary) as path:
             LibankiCollection(path, self.language).close()
-            # Of a collection that somebody removed: SQLite would play them into this one.
-            for left in self.folder.logs_of_collection:
-                left.unlink(missing_ok=True)
+            self.folder.remove_logs_of_nothing()
             atomic_files.replace(path, self.folder.collection)
 
     def occupy(self) -> None:

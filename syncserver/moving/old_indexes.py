@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from syncserver.collections import atomic_files
+from syncserver.collections.folders import LOG_SUFFIXES
 from syncserver.media.index import IndexUnusable, MediaIndex
 from syncserver.media.moving_in import NO_LIMIT
 from syncserver.moving.old_servers import ANKISYNCD_INDEX, CLIENT_INDEX, OFFICIAL_INDEX
@@ -22,7 +23,6 @@ from syncserver.moving.old_servers import ANKISYNCD_INDEX, CLIENT_INDEX, OFFICIA
 # were told by the old server, which counted single files.
 FIRST_USN: Final = 1_000_000
 HEX_SHA1: Final = re.compile(r"[0-9a-f]{40}")
-LOG_SUFFIXES: Final = ("-wal", "-journal")
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,11 @@ def replace_collection(
     that holds more notes or newer reviews than what replaces it is pinned and logged as a warning,
     unless that is a restore: somebody may have clicked the wrong button.
     """
-    kept = _keep_stored(lease, candidate, reason) if lease.folder.collection.exists() else None
+    kept = None
+    if lease.folder.collection.exists():
+        kept = _keep_stored(lease, candidate, reason)
+    else:
+        lease.folder.remove_logs_of_nothing()
     try:
         atomic_files.replace(candidate.path, lease.folder.collection)
     finally:

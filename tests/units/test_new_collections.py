@@ -1,4 +1,4 @@
-"""A user's first collection: made whole beside its place, and of nothing that lay there before."""
+"""A user's first collection: put whole into its place, and made of nothing that lay there before."""
 
 import shutil
 import sqlite3
@@ -11,6 +11,8 @@ import pytest
 from syncserver.collections.folders import UserFolder
 from syncserver.collections.lease import Collections
 from syncserver.settings import Settings
+from syncserver.sync.collection_file import Holdings
+from syncserver.sync.full_upload import Candidate, replace_collection
 
 FOREIGN_USN = 77
 FOREIGN_TABLE = "filler"
@@ -55,6 +57,20 @@ def leave_journal(folder: UserFolder, scratch: Path) -> None:
         shutil.copyfile(journal, folder.path / journal.name)
 
 
+def use_the_first(_collections: Collections, _scratch: Path) -> None:
+    """Leave it to the server to make the collection."""
+
+
+def upload_another(collections: Collections, scratch: Path) -> None:
+    """Put a collection that a device sent in its place."""
+    with collections.lease("of the device") as lease:
+        assert lease.collection
+        lease.close_collection()
+        shutil.copyfile(lease.folder.collection, scratch / "sent")
+    with collections.lease("user") as lease:
+        replace_collection(lease, Candidate(scratch / "sent", Holdings(0, 0)), backups_keep=1)
+
+
 def test_nothing_lies_beside_it_when_it_is_closed(
     collections: Collections, folder: UserFolder
 ) -> None:
@@ -65,14 +81,17 @@ def test_nothing_lies_beside_it_when_it_is_closed(
     assert folder.collection.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("come_by", [use_the_first, upload_another])
 @pytest.mark.parametrize("leave", [leave_write_ahead_log, leave_journal])
 def test_what_was_left_of_a_removed_collection_does_not_get_into_the_new_one(
     leave: Callable[[UserFolder, Path], None],
+    come_by: Callable[[Collections, Path], None],
     collections: Collections,
     folder: UserFolder,
     tmp_path: Path,
 ) -> None:
     leave(folder, tmp_path / "scratch")
+    come_by(collections, tmp_path / "scratch")
     with collections.lease("user") as lease:
         assert lease.collection.integrity_problems() == []
         assert lease.collection.scalar("select usn from col") == 0
