@@ -95,9 +95,11 @@ def counted_backups(keeper: Keeper) -> int:
     return int(many)
 
 
+@pytest.mark.parametrize("afterwards", [False, True])
 def test_a_pinned_point_outlasts_all_others(
-    keeper: Keeper, server: WatchedServer, account: Account, laptop: Device
+    afterwards: bool, keeper: Keeper, server: WatchedServer, account: Account, laptop: Device
 ) -> None:
+    before = keeper.backup(account) if afterwards else None
     keeper.must("backup", account.name, "--pin")
     for number in range(6):
         laptop.add_note(f"{number}", "")
@@ -105,21 +107,10 @@ def test_a_pinned_point_outlasts_all_others(
         keeper.backup(account)
     # Four are recent; all of them are of one day.
     assert [point["notes"] for point in keeper.points(account)] == [9, 8, 7, 6, 3]
-    assert keeper.points(account)[-1]["pinned"]
+    pinned = keeper.points(account)[-1]
+    assert pinned["pinned"]
     assert server.events("snapshot_taken")[-1]["notes"] == 9
-
-
-def test_a_point_that_is_pinned_afterwards_outlasts_all_others(
-    keeper: Keeper, account: Account, laptop: Device
-) -> None:
-    before = keeper.backup(account)
-    keeper.must("backup", account.name, "--pin")
-    for number in range(6):
-        laptop.add_note(f"{number}", "")
-        assert laptop.sync() == NO_CHANGES
-        keeper.backup(account)
-    assert [point["notes"] for point in keeper.points(account)] == [9, 8, 7, 6, 3]
-    keeper.must("restore", account.name, before)
+    keeper.must("restore", account.name, before or pinned["snapshot"])
 
 
 def test_only_what_is_there_now_is_pinned(keeper: Keeper, account: Account, laptop: Device) -> None:

@@ -83,6 +83,16 @@ def remove(server: WatchedServer, account: Account) -> None:
     )
 
 
+@contextmanager
+def nothing_changes(server: WatchedServer, account: Account) -> Iterator[None]:
+    """What is stored for the account must be the same after the block."""
+    before = server.tables(account)
+    yield
+    assert server.tables(account) == before
+    assert server.backups(account) == []
+    assert media_client(server, account).all_changes() == []
+
+
 @pytest.mark.parametrize(("mount", "method"), ALL_METHODS)
 def test_a_key_that_is_revoked_meanwhile_is_refused(
     mount: str,
@@ -92,17 +102,16 @@ def test_a_key_that_is_revoked_meanwhile_is_refused(
     client: WatchedClient,
     first_collection: FirstCollection,
 ) -> None:
-    before = server.tables(account)
-    with held(client, mount, method, first_collection) as request:
+    with (
+        nothing_changes(server, account),
+        held(client, mount, method, first_collection) as request,
+    ):
         with server.accounts() as accounts:
             user = accounts.users.find(account.name)
             assert user is not None
             accounts.host_keys.revoke(user, None)
         wait_until(lambda: client.call("meta", META).status == 403, "the key is refused")
         assert request.end() == 403
-    assert server.tables(account) == before
-    assert server.backups(account) == []
-    assert media_client(server, account).all_changes() == []
 
 
 @pytest.mark.parametrize(("mount", "method"), ALL_METHODS)
@@ -119,11 +128,8 @@ def test_what_belongs_to_another_person_of_that_name_by_then_is_not_touched(
         with server.accounts() as accounts:
             accounts.users.add(account.name, account.password)
         upload(log_in(server, account), first_collection.path)
-        before = server.tables(account)
-        assert request.end() == 403
-    assert server.tables(account) == before
-    assert server.backups(account) == []
-    assert media_client(server, account).all_changes() == []
+        with nothing_changes(server, account):
+            assert request.end() == 403
 
 
 @pytest.mark.parametrize(("mount", "method"), [("sync", "upload"), ("msync", "uploadChanges")])

@@ -278,6 +278,13 @@ def test_a_file_with_several_names_takes_its_room_once(tmp_path: Path) -> None:
     assert disk_use(tmp_path / "nowhere").collections == 0
 
 
+def last_samples(services: Services) -> dict[str, float]:
+    """Return what is shown by the names of the metrics, and end the services."""
+    shown = [sample for family in EverythingShown(services).collect() for sample in family.samples]
+    services.close()
+    return {sample.name: sample.value for sample in shown}
+
+
 def test_backups_that_cannot_be_read_cost_nobody_the_metrics(tmp_path: Path) -> None:
     services = Services(Settings(data_root=tmp_path, password_hash_memory=2**20))
     services.start()
@@ -286,12 +293,7 @@ def test_backups_that_cannot_be_read_cost_nobody_the_metrics(tmp_path: Path) -> 
         folder.path.mkdir()
         folder.collection.touch()
     folder.backups.touch()
-    samples = {
-        sample.name: sample.value
-        for family in EverythingShown(services).collect()
-        for sample in family.samples
-    }
-    services.close()
+    samples = last_samples(services)
     assert samples["syncserver_users_without_backup"] == 2
 
 
@@ -303,12 +305,7 @@ def test_backups_of_a_user_whose_collection_is_gone_are_counted(tmp_path: Path) 
     folder.collection.touch()
     restore_points.keep_replaced(folder, pinned=True)
     folder.collection.unlink()
-    samples = {
-        sample.name: sample.value
-        for family in EverythingShown(services).collect()
-        for sample in family.samples
-    }
-    services.close()
+    samples = last_samples(services)
     assert samples["syncserver_backups"] == 1
     assert samples["syncserver_users_with_backup"] == 0
     assert samples["syncserver_users_without_backup"] == 0
