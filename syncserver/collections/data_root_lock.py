@@ -84,7 +84,7 @@ def owner(data_root: Path) -> Owner | None:
     try:
         with _permitted(path):
             handle = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
