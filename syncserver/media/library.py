@@ -3,6 +3,7 @@
 Media and collection of one user sync at the same time, and no user waits for another.
 """
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ class Library:
     def __init__(self, folder: MediaFolder) -> None:
         self.folder = folder
         self._lock = threading.Lock()
+        # As text: each `meta` of somebody who has no media asks whether it is there.
+        self._index_path = str(folder.index)
         self._index: MediaIndex | None = None
         # The newest committed usn, None when it is not known without opening the index.
         self.last_usn: int | None = None
@@ -55,7 +58,7 @@ class Library:
 
     def has_index(self) -> bool:
         """Tell whether there is an index, which the first upload makes."""
-        return self.folder.index.exists()
+        return os.path.exists(self._index_path)
 
     @contextmanager
     def owned(self, wait_seconds: float) -> Iterator["Library"]:
