@@ -13,6 +13,7 @@ import typer
 from paste.deploy import loadapp, loadserver
 
 from syncserver.collections import data_root_lock
+from syncserver.collections.folders import PRIVATE_FILE_MODE
 from syncserver.control.addresses import answers_health
 from syncserver.control.installation import (
     DEFAULT_CONFIG,
@@ -138,7 +139,7 @@ def run_in_background(
 
     Returns the process, and the place in the log file where that begins.
     """
-    log = os.open(installation.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    log = os.open(installation.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE_MODE)
     try:
         log_start = os.fstat(log).st_size
         process = subprocess.Popen(  # noqa: S603 - our own program

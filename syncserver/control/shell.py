@@ -37,8 +37,7 @@ from syncserver.control.output import (
     say,
 )
 from syncserver.control.query import MOST_ROWS, Rows, WritesRefused, query
-from syncserver.errors import UploadRefused
-from syncserver.sync.collection_file import opened, validated_collection
+from syncserver.sync.collection_file import opened
 
 FULL_SYNC: Final = "the schema was changed: every device will have to do a full sync"
 BANNER: Final = """\
@@ -77,8 +76,6 @@ def shell(
         path = Path(converse(None)["collection"])
         outcome = _work(path, user_name, command)
         keep = outcome.changed and not outcome.exit_code and _is_kept(outcome, commit, discard)
-        if keep:
-            _make_sure_of(path)
         converse({"commit": keep})
     _tell(outcome, kept=keep)
     if outcome.exit_code:
@@ -208,16 +205,6 @@ def _is_kept(outcome: _Outcome, commit: bool, discard: bool) -> bool:
     with suppress(typer.Abort):
         return typer.confirm("Keep the changes?")
     return False
-
-
-def _make_sure_of(path: Path) -> None:
-    """Raise CommandFailed when the server would refuse the copy, in words for people at a client."""
-    try:
-        validated_collection(path)
-    except UploadRefused as problem:
-        raise CommandFailed(
-            f"the changes were dropped: {problem.cause or problem.public_text}"
-        ) from None
 
 
 def _tell(outcome: _Outcome, *, kept: bool) -> None:

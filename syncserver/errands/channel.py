@@ -24,13 +24,13 @@ import msgspec
 import structlog
 
 from syncserver import events
+from syncserver.collections.folders import PRIVATE_FILE_MODE
 from syncserver.errands.errand import Converse, ErrandFailed, Progress, Talk, hold
 from syncserver.errands.registry import ERRANDS, TALKS
 from syncserver.errors import SyncServerError
 from syncserver.services import Services
 
 SOCKET_NAME: Final = "control.sock"
-PRIVATE_MODE: Final = 0o600
 RETRY_SECONDS: Final = 1.0
 # Between a connection and its request.
 REQUEST_SECONDS: Final = 10.0
@@ -95,7 +95,7 @@ class ErrandListener:
         self._path.unlink(missing_ok=True)
         with _reachable(self._path) as address:
             self._listener = Listener(address, family="AF_UNIX")
-        self._path.chmod(PRIVATE_MODE)
+        self._path.chmod(PRIVATE_FILE_MODE)
         threading.Thread(
             target=self._accept, args=(self._listener,), name="errands", daemon=True
         ).start()

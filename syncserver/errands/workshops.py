@@ -22,8 +22,8 @@ from syncserver.collections.lease import Lease
 from syncserver.collections.libanki import STAGED_MEDIA
 from syncserver.collections.libanki_errors import CollectionDamaged
 from syncserver.collections.workshop import COLLECTION_NAME, copy_collection, workshop
-from syncserver.errands.errand import ErrandFailed, Talk
-from syncserver.errors import SyncServerError
+from syncserver.errands.errand import ErrandFailed, Talk, in_words
+from syncserver.errors import SyncServerError, UploadRefused
 from syncserver.media.index import IndexUnusable
 from syncserver.media.lending import lend_files
 from syncserver.media.moving_in import Arrivals
@@ -108,7 +108,10 @@ def receive(services: Services, arguments: Mapping[str, Any]) -> Talk:
 
 
 def _commit(lease: Lease, copy: Path, backups_keep: int) -> None:
-    candidate = validated_candidate(copy)
+    try:
+        candidate = validated_candidate(copy)
+    except UploadRefused as problem:  # whose text is for people at a client
+        raise ErrandFailed(f"the changes were dropped: {in_words(problem)}") from problem
     with opened(copy) as collection:
         if read_committed_state(collection).modified == lease.committed.modified:
             # Changed by SQL alone, which sets no time.
